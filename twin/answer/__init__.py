@@ -1,0 +1,1 @@
+"""Question -> answer: guard, understand, retrieve, rerank, prompt, generate, guard, cite. Knows no HTTP and no Qdrant."""

@@ -1,0 +1,1 @@
+"""`twin <noun> <verb>`: settings -> drivers -> stage."""

@@ -1,0 +1,141 @@
+"""What the documents stage asks of the outside: something that reads a source, and something that keeps documents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from twin.documents.sources import Source
+from twin.records import Change, Document, Known
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document that was read; whether it is new, changed or the same is the reconciler's to say."""
+
+    document: Document
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """A document that is still there and, by its version, need not be read."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A document that should be there and could not be read: what is stored of it stays."""
+
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that is no document by rule (binary, empty, refused by robots.txt): what is stored of it goes."""
+
+    uri: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The last item of a complete listing; everything stored and not named before it is gone.
+
+    A fetcher that ends without it (or raises SourceError) buries nothing. `cursor` is kept for the next run, and only if
+    nothing failed.
+    """
+
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The only item of a fetch that knows from the cursor that nothing changed since the last complete run."""
+
+
+Item = Found | Same | Failed | Skipped | Listed | Nothing
+
+
+class Memory(Protocol):
+    """What the last runs left, for a fetcher to spare itself reading."""
+
+    cursor: str
+
+    async def known(self, uris: Sequence[str]) -> Mapping[str, Known]:
+        """The live documents of this source among `uris`, by uri."""
+        ...
+
+
+class Fetcher(Protocol):
+    """Reads one kind of source. Raises SourceError when the source as a whole cannot be listed."""
+
+    def fetch(self, source: Source, memory: Memory) -> AsyncIterator[Item]:
+        """Every document of `source`, in any order, ended by Listed (or only Nothing)."""
+        ...
+
+
+class DocumentStore(Protocol):
+    """Documents and tombstones, by source. Each write of a source gets the next revision of that source.
+
+    One process at a time writes a source (`lease`), so revisions of a source become visible in order and an index that
+    remembers the last one it took misses nothing. All methods raise StoreError.
+    """
+
+    async def open(self) -> None:
+        """Connect and make tables or collections. Nothing else connects."""
+        ...
+
+    async def close(self) -> None: ...
+
+    def lease(self, source: str, owner: str) -> AbstractAsyncContextManager[None]:
+        """Hold `source` for this process, renewed while held; LeaseError, naming the holder, when another one does."""
+        ...
+
+    async def cursor(self, source: str) -> str: ...
+
+    async def set_cursor(self, source: str, cursor: str) -> None: ...
+
+    async def known(self, source: str, uris: Sequence[str]) -> Mapping[str, Known]: ...
+
+    async def sources_of(self, uris: Sequence[str]) -> Mapping[str, str]:
+        """Which source holds each live uri; absent when none does."""
+        ...
+
+    async def put(self, source: str, items: Iterable[tuple[Document, str]]) -> None:
+        """Insert or replace documents with their versions, atomically; their tombstones end."""
+        ...
+
+    async def set_versions(self, source: str, versions: Mapping[str, str]) -> None:
+        """New fetcher tokens by uri for documents whose content is the same: no new revision."""
+        ...
+
+    async def bury(self, source: str, uris: Sequence[str]) -> None:
+        """Turn live documents into tombstones."""
+        ...
+
+    def uris(self, source: str) -> AsyncIterator[str]:
+        """Live uris of a source."""
+        ...
+
+    async def count(self, source: str) -> int: ...
+
+    async def revisions(self) -> Mapping[str, int]:
+        """The last revision of every source that is stored, tombstones included."""
+        ...
+
+    def changes(self, source: str, after: int) -> AsyncIterator[Change]:
+        """Documents and tombstones of `source` with a revision above `after`, in order of revision, streamed."""
+        ...
+
+    async def get(self, document_id: str) -> Document | None:
+        """One live document."""
+        ...
+
+    def documents(self, source: str = "", author: str = "", kind: str = "", limit: int = 0) -> AsyncIterator[Document]:
+        """Live documents in order of uri, streamed; 0 is no limit."""
+        ...
