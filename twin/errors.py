@@ -45,13 +45,13 @@ class SourcesError(TwinError):
 
 
 class RefusedError(TwinError):
-    """A rule said no. Nothing was changed."""
+    """A rule said no. What the rule guards was left as it was."""
 
     exit_status = 3
 
 
 class MassDeletionError(RefusedError):
-    """A sync would remove more of a source than its breaker allows."""
+    """A sync would remove more of a source than its breaker allows. Nothing was removed; new and changed documents stay."""
 
 
 class RecallError(RefusedError):
@@ -108,6 +108,7 @@ class AnswerError(TwinError):
 
     status = 500
     code = "internal_error"
+    trace_id = ""  # of the answer that failed, set by the answerer
 
     def __init__(self, message: str, *, status: int = 0, code: str = "", param: str = "") -> None:
         super().__init__(message)

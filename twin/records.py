@@ -116,6 +116,8 @@ class SourceReport:
     gone: int = 0
     failed: tuple[Note, ...] = ()  # kept as stored: network, decoding, a broken record
     skipped: tuple[Note, ...] = ()  # by rule: binary, empty, robots.txt
+    failed_more: int = 0  # failed and skipped beyond the notes that are held, so that millions of them need no memory
+    skipped_more: int = 0
     error: str = ""
     refused: bool = False  # the breaker for mass deletion stopped it
     seconds: float = 0.0
@@ -198,21 +200,26 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation, text only."""
+    """One turn of a conversation. `fields` is the rest of it as the caller sent it (tool_calls, tool_call_id, name)."""
 
     role: str
     content: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `text` is the last user turn, `history` what came before it; `k` passages are wanted."""
+    """What is asked. `text` is the last user turn, `history` what came before it; `k` passages are wanted.
+
+    `after` is what follows the last user turn: the assistant's tool calls and their results.
+    """
 
     text: str
     history: tuple[Message, ...] = ()
     filter: Filter = Filter()
     k: int = 6
     thread: str = ""
+    after: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class DocumentStore(Protocol):
     remembers the last one it took misses nothing. All methods raise StoreError.
     """
 
+    max_bytes: int  # the largest document that `put` takes, all its text in UTF-8
+
     async def open(self) -> None:
         """Connect and make tables or collections. Nothing else connects."""
         ...
@@ -106,8 +108,11 @@ class DocumentStore(Protocol):
         """Which source holds each live uri; absent when none does."""
         ...
 
-    async def put(self, source: str, items: Iterable[tuple[Document, str]]) -> None:
-        """Insert or replace documents with their versions, atomically; their tombstones end."""
+    async def put(self, source: str, items: Iterable[tuple[Document, str]]) -> Mapping[str, str]:
+        """Insert or replace documents with their versions, atomically; their tombstones end.
+
+        A uri that is live in another source is left to it; the result names these, with the source that holds each.
+        """
         ...
 
     async def set_versions(self, source: str, versions: Mapping[str, str]) -> None:

@@ -9,7 +9,10 @@ from twin.records import Author, Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What every source has. `max_gone` is the share of stored documents that one sync may remove."""
+    """What every source has. `max_gone` is the share of stored documents that one sync may remove.
+
+    Fewer than five may always go, so that small sources stay handy, unless `max_gone` is 0, which lets none go.
+    """
 
     name: str
     author: Author
