@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,12 @@ class QueryEmbedder(Protocol):
     """Turns a question into a vector."""
 
     async def embed_query(self, text: str) -> Vector: ...
+
+
+class TextEmbedder(QueryEmbedder, Protocol):
+    """Turns questions and texts into unit vectors of one space; the extractive answerer compares them."""
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]: ...
 
 
 class Searcher(Protocol):
@@ -35,7 +41,11 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One step of a generation. `raw` is the provider's delta where it holds more than text (tool calls, logprobs)."""
+    """One step of a generation.
+
+    `raw` holds the fields of the provider's delta besides role and content (tool_calls, refusal, reasoning_content) and,
+    as `logprobs`, the choice's own.
+    """
 
     text: str = ""
     raw: Mapping[str, Any] | None = None
@@ -44,13 +54,20 @@ class Piece:
     model: str = ""
 
 
+class Completer(Protocol):
+    """Messages -> one JSON value of a schema, for the optional steps that a model does. Raises UpstreamError."""
+
+    async def complete(
+        self, messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], *, max_tokens: int = 256
+    ) -> tuple[Any, Usage]: ...
+
+
 class Generator(Protocol):
     """Messages -> text, piece by piece. Raises UpstreamError; closing the iterator cancels the call."""
 
     model: str
-    mode: str  # "model" or "extractive"
 
-    def generate(self, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> AsyncIterator[Piece]:
+    def generate(self, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> AsyncGenerator[Piece, None]:
         """`parameters` are the request's own fields (temperature, tools, unknown ones), passed on untouched."""
         ...
 
@@ -63,7 +80,7 @@ class TraceSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Text that passed the output guard, or a raw provider delta (tool calls)."""
+    """Text that passed the output guard, or `raw` fields as in Piece, for the chunk's delta (`logprobs`: its choice)."""
 
     text: str = ""
     raw: Mapping[str, Any] | None = None

@@ -1,0 +1,69 @@
+"""The shapes of secrets: a run of characters without spaces -> where in it a secret stands, and of which kind.
+
+Patterns look at one run at a time (see guard_out), so that what a stream may have to hold back is bounded. Knows no stream.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Everything a key, token, address or URL with credentials is written with; any other character ends a run.
+RUN_CHARACTERS = r"A-Za-z0-9\u00c0-\u024f_\-./+=@%~:\\"
+
+_SHAPES = {
+    "AWS access key": r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+    "GitHub token": r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})",
+    "GitLab token": r"(?<![A-Za-z0-9])glpat-[A-Za-z0-9_\-]{20,}",
+    "API key": r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_\-]*[0-9])[A-Za-z0-9_\-]{20,}",
+    "Google key": r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_\-]{35}",
+    "Slack token": r"(?<![A-Za-z0-9])xox[abeoprs]-[A-Za-z0-9\-]{10,}",
+    "Stripe key": r"(?<![A-Za-z0-9])[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
+    "Hugging Face token": r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}",
+    "registry token": r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_\-]{50,})",
+    "gateway key": r"(?<![A-Za-z0-9])twin_[A-Za-z0-9_\-]{24,}",
+    "web token": r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*",
+    "credentials": r"(?<=://)[^\s/:@\\]+:[^\s/@\\]+(?=@)",
+    "e-mail address": r"(?<![A-Za-z0-9\u00c0-\u024f._%+\-:/@])[A-Za-z0-9\u00c0-\u024f._%+\-]{1,64}"
+    r"@(?:[A-Za-z0-9\u00c0-\u024f](?:[A-Za-z0-9\u00c0-\u024f\-]{0,62})\.){1,8}[A-Za-z\u00c0-\u024f]{2,24}",
+}
+_GROUPS = {f"g{number}": kind for number, kind in enumerate(_SHAPES)}
+_ANY = re.compile("|".join(f"(?P<g{number}>{shape})" for number, shape in enumerate(_SHAPES.values())))
+_HINT = re.compile(r"[@_\-]|AKIA|ASIA|ABIA|ACCA|AIza|eyJ")
+_NAMED = re.compile(r"(?:secret|token|passwd|password|api_?key|access_?key)[A-Za-z0-9_\-]*[=:]*\Z", re.IGNORECASE)
+_OPAQUE = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9/+=_\-]{24,128}")
+# RFC 2606 names nobody; git@ is every forge's login, not a person
+_NOBODY = re.compile(
+    r"^git@|@(?:[^@]*\.)?(?:example|test|invalid|localhost)(?:\.(?:com|net|org))?$|\.(?:test|invalid|example)$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """[start, end) of a run."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def find(run: str, emails: frozenset[str] = frozenset()) -> Iterator[Secret]:
+    """Secrets in one run, from left to right. `emails` are addresses and domains (`@example.org`) that may be shown."""
+    if not _HINT.search(run):
+        return
+    for found in _ANY.finditer(run):
+        kind = _GROUPS[str(found.lastgroup)]
+        if kind == "e-mail address" and _may_be_shown(found[0], emails):
+            continue
+        yield Secret(kind, found.start(), found.end())
+
+
+def is_named_secret(before: str, gap: str, run: str) -> bool:
+    """Whether `run` is an opaque value right after a word like `secret_access_key`, with only ` = " '` between them."""
+    return bool(_NAMED.search(before)) and not gap.strip(" =:\"'`") and bool(_OPAQUE.fullmatch(run))
+
+
+def _may_be_shown(address: str, emails: frozenset[str]) -> bool:
+    low = address.casefold()
+    return low in emails or "@" + low.partition("@")[2] in emails or bool(_NOBODY.search(low))
