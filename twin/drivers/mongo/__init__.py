@@ -1,0 +1,5 @@
+"""MongoDB: documents shared by several machines."""
+
+from twin.drivers.mongo.documents import MongoDocuments
+
+__all__ = ["MongoDocuments"]
