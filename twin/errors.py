@@ -10,6 +10,7 @@ TwinError                      exit 1   one line: the thing, what is wrong with 
 ├── SourceError                one source cannot be listed or read
 │   └── FetchError             one address cannot be fetched; `retryable`
 │       ├── BlockedError       the address is private, or robots.txt says no
+│       │   └── RobotsError    robots.txt says no
 │       └── LimitError         too large, too slow, too many redirects, a decompression bomb
 ├── StoreError                 documents, traces or keys cannot be read or written
 │   └── LeaseError             another process is syncing this source
@@ -77,6 +78,10 @@ class FetchError(SourceError):
 
 class BlockedError(FetchError):
     """The address may not be asked: private network or robots.txt."""
+
+
+class RobotsError(BlockedError):
+    """robots.txt says no, for good: not that it could not be read."""
 
 
 class LimitError(FetchError):

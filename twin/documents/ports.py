@@ -70,6 +70,10 @@ class Memory(Protocol):
         """The live documents of this source among `uris`, by uri."""
         ...
 
+    def uris(self) -> AsyncIterator[str]:
+        """The live uris of this source, for one whose listing shows only its newest documents."""
+        ...
+
 
 class Fetcher(Protocol):
     """Reads one kind of source. Raises SourceError when the source as a whole cannot be listed."""

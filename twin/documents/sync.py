@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -33,6 +33,9 @@ class _Memory:
 
     async def known(self, uris: Sequence[str]) -> Mapping[str, Known]:
         return await self.store.known(self.source, uris)
+
+    def uris(self) -> AsyncIterator[str]:
+        return self.store.uris(self.source)
 
 
 async def sync(
