@@ -24,8 +24,8 @@ _CODES = {
 
 def masked(url: str) -> str:
     """The URL without credentials and options: what messages may show."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+    scheme, found, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}" if found else "documents_url"
 
 
 def client(url: str) -> Client:
@@ -38,6 +38,8 @@ def client(url: str) -> Client:
 
     options: dict[str, Any] = {name: value for name, value in _OPTIONS.items() if name.lower() not in url.lower()}
     try:
+        if not url.startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError(masked(url))  # noqa: TRY301 - pymongo would take it for a host's name
         return AsyncMongoClient(url, appname="llm-twin", tz_aware=True, **options)
     except (PyMongoError, ValueError) as exc:  # its text may hold a piece of the password
         raise StoreError(
@@ -67,7 +69,7 @@ def _reason(exc: Exception) -> str:
         said = str(exc).partition(" (configured")[0].partition(", Timeout")[0]
         return f"the server cannot be reached ({said}); check that it runs and may be reached from here, then run again"
     if isinstance(exc, DocumentTooLarge):
-        return "a document is larger than MongoDB's 16 MB; exclude it at its source"
+        return "a document is larger than 16 MB, which is what MongoDB holds; exclude it at its source"
     if isinstance(exc, BulkWriteError):
         errors = exc.details.get("writeErrors") or exc.details.get("writeConcernErrors") or [{}]
         return f"it refused to write: {_said(errors[0].get('errmsg', 'no reason given'))}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -83,16 +83,26 @@ class MongoDocuments:
 
     @asynccontextmanager
     async def lease(self, source: str, owner: str) -> AsyncIterator[None]:
-        now = time.time_ns() // 1000
-        first = {"revision": now, "allocated": now, "cursor": "", "token": "", "expires": 0.0}
-        with mapping(self.address):
-            await self._sources.update_one({"_id": source}, {"$setOnInsert": first}, upsert=True)
+        await self._begin(source)
         async with self._leases.hold(source, owner) as held:
             with mapping(self.address):
                 found = await self._sources.find_one({"_id": source}) or {}
             if found["allocated"] > found["revision"]:  # a holder was killed between writing and showing
                 await self._show(held, found["allocated"])
             yield
+
+    async def _begin(self, source: str) -> None:
+        """Make the source's own document. Revisions start at the time in microseconds: an index that remembers
+        a database that was dropped and filled again must not believe that it has seen everything.
+        """
+        from pymongo.errors import DuplicateKeyError
+
+        now = time.time_ns() // 1000
+        first = {"_id": source, "revision": now, "allocated": now, "cursor": "", "token": "", "expires": 0.0}
+        with mapping(self.address):
+            if await self._sources.find_one({"_id": source}, {"_id": 1}) is None:
+                with suppress(DuplicateKeyError):  # another process was first
+                    await self._sources.insert_one(first)
 
     @asynccontextmanager
     async def _held(self, source: str) -> AsyncIterator[Held]:
@@ -148,6 +158,11 @@ class MongoDocuments:
 
     async def put(self, source: str, items: Iterable[tuple[Document, str]]) -> Mapping[str, str]:
         pairs = list({document.id: (document, version) for document, version in items}.values())
+        for document, _ in pairs:
+            if len(document.text) * 4 > self.max_bytes and len(document.text.encode()) > self.max_bytes:
+                raise StoreError(
+                    f"{self.address}: {document.uri} is larger than 16 MB, which is what MongoDB holds; exclude it"
+                )
         if not pairs:
             return {}
         async with self._held(source) as held:
