@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from twin.records import Change, Chunk, Filter, IndexInfo, IndexSpec, Passage
@@ -62,6 +62,10 @@ class IndexStore(Protocol):
         """Chunks by id of each of these documents."""
         ...
 
+    async def update(self, index: str, chunks: Sequence[Chunk]) -> None:
+        """Replace what is known of chunks whose vectors stay: they moved, nothing else."""
+        ...
+
     async def remove(self, index: str, chunk_ids: Sequence[str]) -> None: ...
 
     async def mark(self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None) -> None:
@@ -82,6 +86,6 @@ class IndexStore(Protocol):
         """Hybrid search, fused by reciprocal rank. An empty `text` leaves BM25 out, a missing `vector` leaves vectors out."""
         ...
 
-    def scan(self, index: str, limit: int = 0) -> AsyncIterator[Chunk]:
+    def scan(self, index: str, limit: int = 0) -> AsyncGenerator[Chunk, None]:
         """Chunks of an index, streamed in order of id; 0 is no limit."""
         ...
