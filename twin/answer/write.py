@@ -43,6 +43,7 @@ class Writing:
     finish_reason: str = ""
     model: str = ""
     usage: Usage = field(default_factory=Usage)
+    nothing_found: bool = False
     degraded: list[str] = field(default_factory=list)
 
 
@@ -55,6 +56,7 @@ class Filters:
         self._writing = writing
         self._channels: dict[str, OutputGuard] = {}
         self.logprobs: list[Any] = []
+        self.refused = False
 
     def text(self, text: str, *, final: bool = False) -> str:
         """Text that may go out."""
@@ -68,6 +70,7 @@ class Filters:
         logprobs = out.pop("logprobs", None)
         if isinstance(logprobs, Mapping) and isinstance(logprobs.get("content"), list):
             self.logprobs.extend(logprobs["content"])
+        self.refused = self.refused or bool(out.get("refusal"))
         for channel in _CHANNELS:
             if isinstance(out.get(channel), str):
                 out[channel] = self._channel(channel).feed(out[channel])
@@ -154,6 +157,7 @@ async def _pieces(writing: Writing) -> AsyncGenerator[Piece, None]:
     elif passages:
         stream = extract(writing.question, passages, writing.embedder)
     else:
+        writing.nothing_found = True
         yield Piece(text=nothing_found(writing.author), finish_reason="stop", usage=Usage(estimated=True))
         return
     async with aclosing(stream) as pieces:
@@ -161,6 +165,7 @@ async def _pieces(writing: Writing) -> AsyncGenerator[Piece, None]:
             found = True
             yield piece
     if not found and not writing.generator:
+        writing.nothing_found = True
         yield Piece(text=nothing_found(writing.author), finish_reason="stop", usage=Usage(estimated=True))
 
 
@@ -196,6 +201,10 @@ def _finish(writing: Writing, filters: Filters, text: str, spans: tuple[OpenSpan
     generate.usage = writing.usage
     generate.output = short(text, 24_000)
     generate.attributes |= {"finish_reason": writing.finish_reason, "model": writing.model}
+    if writing.nothing_found:
+        generate.attributes["nothing_found"] = True
+    if filters.refused:
+        generate.attributes["refused"] = True
     cite.output = {"citations": len(writing.citations), "dropped": writing.dropped}
     if filters.cite is None:
         cite.skip("the answer is JSON")
