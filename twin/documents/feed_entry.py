@@ -1,0 +1,76 @@
+"""A feed's entry -> what it adds to the document of its page, or the document itself where the page cannot be had. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+
+from twin.documents.extract import extract_html
+from twin.documents.feed_parse import Entry
+from twin.documents.pages import compact
+from twin.documents.ports import Found, Same
+from twin.documents.sources import FeedSource
+from twin.documents.stamps import digest, stamp
+from twin.documents.text import is_blank
+from twin.records import Author, Document
+
+
+def author_of(entry: Entry, source: FeedSource) -> Author:
+    """The entry's own author, as the feed names it; the source's when it names none, or the same person."""
+    name = entry.author
+    known = (source.author.name.casefold(), source.author.id.casefold())
+    if not name or name.casefold() in known or slug(name) in known:
+        return source.author
+    return Author(slug(name), name)
+
+
+def slug(name: str) -> str:
+    """An author's id made of the name: `zoe-kraus`; letters of other scripts stay."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+    return re.sub(r"[^\w]+", "-", plain).strip("-_") or "unknown"
+
+
+def attributed(found: Found, entry: Entry, source: FeedSource) -> Found:
+    """The page's document with what the feed knows better: who wrote it, when, and a title where the page has none."""
+    document = found.document
+    author = author_of(entry, source)
+    metadata = dict(document.metadata)
+    if metadata.get("byline", "").casefold() == author.name.casefold():
+        metadata.pop("byline")
+    title = entry.title if entry.title and document.title in ("", document.uri) else document.title
+    made = Document(
+        uri=document.uri,
+        source=document.source,
+        kind=document.kind,
+        title=title,
+        text=document.text,
+        author=author,
+        link=document.link,
+        language=document.language,
+        published=document.published or entry.published,
+        metadata=metadata,
+    )
+    return replace(found, document=made)
+
+
+def entry_item(entry: Entry, source: FeedSource, version: str, reason: str) -> Found | Same | None:
+    """The entry's own text as the document, Same when `version` says that it is stored so; None when it has no text."""
+    made = compact({"s": stamp(source), "h": digest(entry.title, entry.html, entry.author, entry.published)[:32]})
+    if version == made:
+        return Same(entry.url)
+    page = extract_html(entry.html, entry.url, whole=True)
+    if is_blank(page.text):
+        return None
+    document = Document(
+        uri=entry.url,
+        source=source.name,
+        kind=source.documents,
+        title=entry.title or page.title or entry.url,
+        text=page.text,
+        author=author_of(entry, source),
+        language=source.language or page.language,
+        published=entry.published,
+        metadata={"read_from": f"the feed's {'content' if entry.full else 'summary'}: {reason}"},
+    )
+    return Found(document, made)
