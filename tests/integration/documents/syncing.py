@@ -80,7 +80,7 @@ async def main(where: str, when: str, fatal: int) -> int:
     if isinstance(store, SqliteDocuments):
         die_in_transactions(store, deadly)
     else:
-        deadly.wrap(store, "_show", inside=True)  # documents written, revision not raised
+        deadly.wrap(store.ledger, "show", inside=True)  # documents written, revision not raised
     reports = await sync([source()], {"files": listing(SECOND, "second")}, store)
     await store.close()
     return exit_status(reports)

@@ -177,7 +177,7 @@ async def test_a_lease_taken_over_stops_its_former_holder(ferretdb):
 
     async def working():
         async with first.lease("notes", "ada"):
-            await other._sources.update_one({"_id": "notes"}, {"$set": {"expires": 0.0}})  # as after a long pause
+            await other.ledger.rows.update_one({"_id": "notes"}, {"$set": {"expires": 0.0}})  # as after a long pause
             async with other.lease("notes", "bob"):
                 with pytest.raises(LeaseError):
                     await first.put("notes", pairs("a"))
@@ -202,8 +202,8 @@ async def test_a_held_lease_is_renewed_for_as_long_as_the_work_takes(ferretdb):
     await first.open()
     await other.open()
     async with first.lease("notes", "ada"):
-        before = (await first._sources.find_one({"_id": "notes"}))["expires"]
-        while (await first._sources.find_one({"_id": "notes"}))["expires"] < before + 0.7:
+        before = (await first.ledger.rows.find_one({"_id": "notes"}))["expires"]
+        while (await first.ledger.rows.find_one({"_id": "notes"}))["expires"] < before + 0.7:
             await asyncio.sleep(0.05)
         with pytest.raises(LeaseError, match="ada"):
             async with other.lease("notes", "bob"):
@@ -217,15 +217,15 @@ async def test_what_a_writer_wrote_and_did_not_show_is_shown_by_the_next(ferretd
     await store.open()
     await store.put("notes", pairs("a"))
     seen = (await store.revisions())["notes"]
-    show = store._show
+    show = store.ledger.show
 
     async def dying(*_):
         raise KeyboardInterrupt
 
-    store._show = dying
+    store.ledger.show = dying
     with pytest.raises(KeyboardInterrupt):
         await store.put("notes", pairs("b", "c"))
-    store._show = show
+    store.ledger.show = show
     assert [change.uri async for change in store.changes("notes", seen)] == []
     async with store.lease("notes", "the next run"):
         assert [change.uri async for change in store.changes("notes", seen)] == ["b", "c"]

@@ -39,11 +39,11 @@ def client(url: str) -> Client:
     options: dict[str, Any] = {name: value for name, value in _OPTIONS.items() if name.lower() not in url.lower()}
     try:
         if not url.startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError(masked(url))  # noqa: TRY301 - pymongo would take it for a host's name
+            raise ValueError(url)  # noqa: TRY301 - pymongo would take it for a host's name
         return AsyncMongoClient(url, appname="llm-twin", tz_aware=True, **options)
-    except (PyMongoError, ValueError) as exc:  # its text may hold a piece of the password
+    except (PyMongoError, ValueError) as exc:  # its text, and any part of the URL, may hold a piece of the password
         raise StoreError(
-            f"{masked(url)}: not a usable MongoDB URL ({type(exc).__name__}); it reads mongodb://user:password@host/database, "
+            f"documents_url: not a usable MongoDB URL ({type(exc).__name__}); it reads mongodb://user:password@host/database, "
             "with / : @ % in user and password written as %2F %3A %40 %25"
         ) from None
 

@@ -1,23 +1,20 @@
 """Documents and tombstones <-> two collections of MongoDB: the document store of several machines.
 
-Needs no transactions, so any server of the protocol will do. A source's document holds its lease, `allocated` (the last
-revision given out) and `revision` (the last one that readers may see). A write takes revisions, writes the documents, and
-raises `revision` last; readers of changes stop there, so nothing appears behind them. What a killed writer left above
-`revision` are whole documents: the next holder of the lease makes them visible. Knows no fetcher and no index.
+Needs no transactions, so any server of the protocol will do: a write takes revisions from the ledger, writes the documents,
+and shows the revisions last. Knows no fetcher and no index.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twin.drivers.mongo.connection import client, mapping, masked
-from twin.drivers.mongo.lease import Held, Leases
+from twin.drivers.mongo.ledger import Ledger
 from twin.drivers.mongo.rows import BURIED, Row, change, document, row
-from twin.errors import LeaseError, StoreError
+from twin.errors import StoreError
 from twin.records import Change, Document, Known, document_id
 
 if TYPE_CHECKING:
@@ -40,7 +37,7 @@ class MongoDocuments:
         self._url = url
         self._database = database
         self._lease_seconds = lease_seconds
-        self._opened: tuple[Client, Collection, Collection, Leases] | None = None
+        self._opened: tuple[Client, Collection, Ledger] | None = None
 
     async def open(self) -> None:
         if self._opened is not None:
@@ -48,8 +45,8 @@ class MongoDocuments:
         made = client(self._url)
         with mapping(self.address):
             database = made[self._database] if self._database else made.get_default_database(default="twin")
-        documents, sources = database["documents"], database["sources"]
-        self._opened = made, documents, sources, Leases(sources, self.address, self._lease_seconds)
+        documents = database["documents"]
+        self._opened = made, documents, Ledger(database["sources"], self.address, self._lease_seconds)
         try:
             with mapping(self.address):
                 for keys in ([("source", 1), ("revision", 1)], [("source", 1), ("live", 1), ("uri", 1)], [("uri", 1)]):
@@ -64,84 +61,31 @@ class MongoDocuments:
             await opened[0].close()
 
     @property
-    def _parts(self) -> tuple[Client, Collection, Collection, Leases]:
-        if self._opened is None:
-            raise StoreError(f"{self.address}: the store is not open")
-        return self._opened
+    def ledger(self) -> Ledger:
+        """The sources' own documents."""
+        return self._parts[2]
 
     @property
     def _documents(self) -> Collection:
         return self._parts[1]
 
     @property
-    def _sources(self) -> Collection:
-        return self._parts[2]
+    def _parts(self) -> tuple[Client, Collection, Ledger]:
+        if self._opened is None:
+            raise StoreError(f"{self.address}: the store is not open")
+        return self._opened
 
-    @property
-    def _leases(self) -> Leases:
-        return self._parts[3]
-
-    @asynccontextmanager
-    async def lease(self, source: str, owner: str) -> AsyncIterator[None]:
-        await self._begin(source)
-        async with self._leases.hold(source, owner) as held:
-            with mapping(self.address):
-                found = await self._sources.find_one({"_id": source}) or {}
-            if found["allocated"] > found["revision"]:  # a holder was killed between writing and showing
-                await self._show(held, found["allocated"])
-            yield
-
-    async def _begin(self, source: str) -> None:
-        """Make the source's own document. Revisions start at the time in microseconds: an index that remembers
-        a database that was dropped and filled again must not believe that it has seen everything.
-        """
-        from pymongo.errors import DuplicateKeyError
-
-        now = time.time_ns() // 1000
-        first = {"_id": source, "revision": now, "allocated": now, "cursor": "", "token": "", "expires": 0.0}
-        with mapping(self.address):
-            if await self._sources.find_one({"_id": source}, {"_id": 1}) is None:
-                with suppress(DuplicateKeyError):  # another process was first
-                    await self._sources.insert_one(first)
-
-    @asynccontextmanager
-    async def _held(self, source: str) -> AsyncIterator[Held]:
-        """The lease in hand, or one for this write: two writers at once would put revisions behind a reader."""
-        if held := self._leases.held.get(source):
-            self._leases.check(held)
-            yield held
-        else:
-            async with self.lease(source, "a single write"):
-                yield self._leases.held[source]
-
-    async def _take(self, held: Held, count: int) -> int:
-        """The first of the next `count` revisions. Raises LeaseError when the lease is another one's by now."""
-        from pymongo import ReturnDocument
-
-        mine, more = {"_id": held.source, "token": held.token}, {"$inc": {"allocated": count}}
-        with mapping(self.address):
-            found = await self._sources.find_one_and_update(mine, more, return_document=ReturnDocument.AFTER)
-        if found is None:
-            raise LeaseError(f"source {held.source}: another process took it over; run again")
-        return int(found["allocated"]) - count + 1
-
-    async def _show(self, held: Held, revision: int) -> None:
-        with mapping(self.address):
-            mine = {"_id": held.source, "token": held.token}
-            shown = await self._sources.update_one(mine, {"$set": {"revision": revision}})
-        if not shown.matched_count:
-            raise LeaseError(f"source {held.source}: another process took it over; run again")
+    def lease(self, source: str, owner: str) -> AbstractAsyncContextManager[None]:
+        return self.ledger.lease(source, owner)
 
     async def cursor(self, source: str) -> str:
-        with mapping(self.address):
-            found = await self._sources.find_one({"_id": source}, {"cursor": 1})
-        return str(found["cursor"]) if found else ""
+        return await self.ledger.cursor(source)
 
     async def set_cursor(self, source: str, cursor: str) -> None:
-        async with self._held(source) as held:
-            with mapping(self.address):
-                mine = {"_id": source, "token": held.token}
-                await self._sources.update_one(mine, {"$set": {"cursor": cursor}})
+        await self.ledger.set_cursor(source, cursor)
+
+    async def revisions(self) -> Mapping[str, int]:
+        return await self.ledger.revisions()
 
     async def known(self, source: str, uris: Sequence[str]) -> Mapping[str, Known]:
         found = self._by_ids({"source": source}, uris, {"uri": 1, "hash": 1, "version": 1})
@@ -158,18 +102,16 @@ class MongoDocuments:
 
     async def put(self, source: str, items: Iterable[tuple[Document, str]]) -> Mapping[str, str]:
         pairs = list({document.id: (document, version) for document, version in items}.values())
-        for document, _ in pairs:
-            if len(document.text) * 4 > self.max_bytes and len(document.text.encode()) > self.max_bytes:
-                raise StoreError(
-                    f"{self.address}: {document.uri} is larger than 16 MB, which is what MongoDB holds; exclude it"
-                )
+        for one, _ in pairs:
+            if len(one.text) * 4 > self.max_bytes and len(one.text.encode()) > self.max_bytes:
+                raise StoreError(f"{self.address}: {one.uri} is larger than 16 MB, which is what MongoDB holds; exclude it")
         if not pairs:
             return {}
-        async with self._held(source) as held:
-            first = await self._take(held, len(pairs))
+        async with self.ledger.held(source) as held:
+            first = await self.ledger.take(held, len(pairs))
             rows = [row(document, source, first + i, version) for i, (document, version) in enumerate(pairs)]
             refused = await self._put(source, rows)
-            await self._show(held, first + len(rows) - 1)
+            await self.ledger.show(held, first + len(rows) - 1)
         return refused
 
     async def _put(self, source: str, rows: list[Row]) -> Mapping[str, str]:
@@ -211,7 +153,7 @@ class MongoDocuments:
     async def set_versions(self, source: str, versions: Mapping[str, str]) -> None:
         from pymongo import UpdateOne
 
-        async with self._held(source):
+        async with self.ledger.held(source):
             for part in _parts(list(versions.items()), IDS):
                 rules = [({"_id": document_id(uri), "source": source, "live": True}, version) for uri, version in part]
                 await self._write([UpdateOne(rule, {"$set": {"version": version}}) for rule, version in rules])
@@ -219,14 +161,14 @@ class MongoDocuments:
     async def bury(self, source: str, uris: Sequence[str]) -> None:
         from pymongo import UpdateOne
 
-        async with self._held(source) as held:
+        async with self.ledger.held(source) as held:
             live = [row["_id"] async for row in self._by_ids({"source": source}, uris, {"_id": 1})]
             if not live:
                 return
-            first = await self._take(held, len(live))
+            first = await self.ledger.take(held, len(live))
             buried = [({"_id": id, "source": source}, {**BURIED, "revision": first + i}) for i, id in enumerate(live)]
             await self._write([UpdateOne(rule, {"$set": values}) for rule, values in buried])
-            await self._show(held, first + len(live) - 1)
+            await self.ledger.show(held, first + len(live) - 1)
 
     async def uris(self, source: str) -> AsyncIterator[str]:
         async for found in self._stream({"source": source, "live": True}, "uri", "", fields={"uri": 1}):
@@ -235,10 +177,6 @@ class MongoDocuments:
     async def count(self, source: str) -> int:
         with mapping(self.address):
             return await self._documents.count_documents({"source": source, "live": True})
-
-    async def revisions(self) -> Mapping[str, int]:
-        with mapping(self.address):
-            return {found["_id"]: found["revision"] async for found in self._sources.find({}, {"revision": 1})}
 
     async def changes(self, source: str, after: int) -> AsyncIterator[Change]:
         last = (await self.revisions()).get(source, 0)
