@@ -78,11 +78,11 @@ def _strip(tree: Any) -> None:
 
 
 def _text(tree: Any, url: str, kept: Protected, *, whole: bool) -> str:
-    plain = converted(tree, kept, chrome=not whole)
-    if whole or len(letters(plain)) < SHORT:
-        return plain
+    body = _body(tree, chrome=not whole)
+    if whole or len(letters("".join(body.itertext()))) < SHORT:
+        return _converted(body, kept)
     main = _main_text(tree, url, kept)
-    return main if len(letters(main)) >= LEAST else plain
+    return main if len(letters(main)) >= LEAST else _converted(body, kept)
 
 
 def _main_text(tree: Any, url: str, kept: Protected) -> str:
@@ -104,18 +104,25 @@ def _unescape(text: str) -> str:
     return _ESCAPED.sub(lambda match: match.group(0) if match.group(1) else match.group(2)[::2][1:] + match.group(3), text)
 
 
-def converted(tree: Any, kept: Protected, *, chrome: bool) -> str:
-    """All of the body as Markdown; with `chrome`, without what stands around a page's text."""
+def _body(tree: Any, *, chrome: bool) -> Any:
+    """A copy of the body; with `chrome`, without what stands around a page's text."""
     import copy
 
     import lxml.etree
-    from markdownify import markdownify
 
     body = copy.deepcopy(tree.find("body") if tree.find("body") is not None else tree)
     if chrome:
         lxml.etree.strip_elements(body, *CHROME, with_tail=False)
         inner = list(body.iter("article")) or list(body.iter("main"))
         body = inner[0] if len(inner) == 1 else body
+    return body
+
+
+def _converted(body: Any, kept: Protected) -> str:
+    """All of `body` as Markdown."""
+    import lxml.etree
+    from markdownify import markdownify
+
     for cell in body.iter("td", "th"):
         _escape_bars(cell)
     if _depth(body) > DEEPEST:

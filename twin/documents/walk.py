@@ -1,0 +1,121 @@
+"""A folder, or a zip of one, on this machine -> its files: relative path, size, time, bytes. Reads no text.
+
+Links are never followed, so nothing outside the folder is read; names that begin with a dot and folders of tools are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LARGEST = 50_000_000  # bytes of one file
+TOOLS = frozenset({"node_modules", "__pycache__", "CVS", "__MACOSX", "venv", "site-packages"})
+
+
+class ReadError(OSError):
+    """One file could not be read as it was listed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file. `path` is relative, with `/`, and may hold surrogates; `token` changes when the file does."""
+
+    path: str
+    size: int
+    token: str
+
+
+@dataclass(slots=True)
+class Listing:
+    """Every file of a folder. `unreadable` are folders that could not be listed, `links` what was not followed."""
+
+    entries: list[Entry] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def walk(root: Path) -> Listing:
+    """List a folder. Raises OSError when `root` itself cannot be listed."""
+    listing = Listing()
+    todo = [("", os.fspath(root))]
+    while todo:
+        prefix, folder = todo.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    _take(entry, prefix, listing, todo)
+        except OSError as exc:
+            if not prefix:
+                raise
+            if not isinstance(exc, FileNotFoundError):
+                listing.unreadable.append((prefix.rstrip("/"), exc.strerror or type(exc).__name__))
+    listing.entries.sort(key=lambda entry: entry.path)
+    return listing
+
+
+def _take(entry: os.DirEntry[str], prefix: str, listing: Listing, todo: list[tuple[str, str]]) -> None:
+    name = entry.name
+    if name.startswith("."):
+        return
+    if entry.is_dir(follow_symlinks=False):
+        if name not in TOOLS:
+            todo.append((f"{prefix}{name}/", entry.path))
+        return
+    try:
+        seen = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(seen.st_mode):
+        listing.entries.append(Entry(prefix + name, seen.st_size, f"{seen.st_size}-{seen.st_mtime_ns}"))
+    elif stat.S_ISLNK(seen.st_mode):
+        listing.links.append(prefix + name)
+
+
+def read(root: Path, entry: Entry) -> bytes | None:
+    """The bytes of a listed file; None when it is gone. Raises OSError, and ReadError when it changed since."""
+    try:
+        descriptor = os.open(root / entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(LARGEST + 1)
+        after = os.fstat(descriptor)
+    if not stat.S_ISREG(after.st_mode) or f"{after.st_size}-{after.st_mtime_ns}" != entry.token:
+        raise ReadError("it changed while it was read; the next run takes it")
+    return data
+
+
+def walk_zip(path: Path) -> Listing:
+    """List the files in a zip, without unpacking. Raises OSError and zipfile.BadZipFile."""
+    listing = Listing()
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            parts = info.filename.replace("\\", "/").split("/")
+            if not info.is_dir() and not _left_out(parts):
+                listing.entries.append(Entry("/".join(parts), info.file_size, f"{info.file_size}-{info.CRC:08x}"))
+    listing.entries.sort(key=lambda entry: entry.path)
+    return listing
+
+
+def _left_out(parts: Sequence[str]) -> bool:
+    return any(part in TOOLS or part in ("", "..") or part.startswith(".") for part in parts)
+
+
+def read_zip(path: Path, entries: Sequence[Entry]) -> list[bytes | ReadError]:
+    """The bytes of listed files. What unfolds beyond the size that the zip declares is refused."""
+    with zipfile.ZipFile(path) as archive:
+        return [_member(archive, entry) for entry in entries]
+
+
+def _member(archive: zipfile.ZipFile, entry: Entry) -> bytes | ReadError:
+    try:
+        with archive.open(entry.path) as member:
+            return member.read(LARGEST + 1)
+    except (KeyError, zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as exc:
+        return ReadError(f"broken in the zip: {exc}")
+    except Exception as exc:  # noqa: BLE001 - zlib.error, LZMAError and their like have no common root
+        return ReadError(f"broken in the zip: {type(exc).__name__}")
