@@ -19,7 +19,10 @@ CHROME = ("nav", "header", "footer", "aside", "form", "noscript", "menu")
 SHORT = 300  # letters below which a page is taken whole: trafilatura's heuristics need more text than that
 LEAST = 100  # letters below which trafilatura has found nothing
 DEEPEST = 200  # nesting that recursive converters still survive
-_ESCAPED = re.compile(r"(`+)(?:.|\n)+?\1|(\\+)([_*\[\]<])(?![A-Za-z/!?](?<=<.))")
+_ESCAPED = re.compile(
+    r"(?<![\\`])(`+)(?!`)(?:(?!\n\n)[\s\S])+?(?<!`)\1(?!`)"  # a code span: its backslashes are its own
+    r"|(\\+)([_*\[\]]|<(?![A-Za-z/!?]))"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 

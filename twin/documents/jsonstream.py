@@ -1,8 +1,8 @@
 """A file of JSON records, as one array or one after the other -> the records, one at a time, with their place.
 
-Holds one record and a buffer, however large the file. The standard library's decoder takes one value at a position (140-250 MB/s
-here). ijson 3.6 with its C back end is faster (230-900 MB/s) but says neither where an error is nor how a record stood in the
-file, which is its version; and what is made of a record takes far longer than either.
+Holds one record and a buffer, however large the file. The standard library's decoder takes one value at a position (140 to
+250 MB/s here). ijson 3.6 with its C back end is faster (230 to 900 MB/s) but says neither where an error is nor how a record
+stood in the file, which is its version; and what is made of a record takes far longer than either.
 """
 
 from __future__ import annotations
