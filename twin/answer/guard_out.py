@@ -61,8 +61,11 @@ class OutputGuard:
         if self.leaked:
             return ""
         out: list[str] = []
-        position = self._swallow(final)
+        position = 0
         while position < len(self._buffer) and not self.leaked:
+            if self._swallowing:
+                position = self._swallow(position)
+                continue
             run = _RUN.search(self._buffer, position)
             start = run.start() if run else len(self._buffer)
             gap = self._buffer[position:start]
@@ -79,15 +82,15 @@ class OutputGuard:
         self._buffer = self._buffer[position:]
         return "".join(out)
 
-    def _swallow(self, final: bool) -> int:
-        if not self._swallowing:
-            return 0
-        rest = re.compile(f"[{RUN_CHARACTERS}]*").match(self._buffer)
-        end = rest.end() if rest else 0
+    def _swallow(self, position: int) -> int:
+        """Take the rest of a run into the edit that its beginning became."""
+        rest = _RUN.match(self._buffer, position)
         last = self.edits[-1]
-        self.edits[-1] = Edit(last.start, self._at + end, last.length, last.kind)
-        self._swallowing = end == len(self._buffer) and not final
-        return end
+        if rest is None:
+            self._swallowing = False
+            return position
+        self.edits[-1] = Edit(last.start, self._at + rest.end(), last.length, last.kind)
+        return rest.end()
 
     def _run(self, run: re.Match[str], final: bool, out: list[str]) -> int | None:
         """Give one run out, cleaned; None while it must be held."""
@@ -125,7 +128,8 @@ class OutputGuard:
         return self._gone(until, text)
 
     def _gone(self, end: int, text: str) -> int:
-        self._before = (text[-80:], "")
+        bare = text.strip("=:")
+        self._before = (text[-80:], "") if bare or not text else (self._before[0], (self._before[1] + text)[:40])
         return end
 
     def _replace(self, start: int, end: int, by: str, kind: str, out: list[str]) -> None:

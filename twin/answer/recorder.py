@@ -26,8 +26,10 @@ def uuid7(milliseconds: int, random: bytes) -> str:
 
 
 def short(text: str, limit: int = TEXT_LIMIT) -> str:
-    """`text`, or its beginning and how much was left out."""
-    return text if len(text) <= limit else f"{text[:limit]}… (+{len(text) - limit} characters)"
+    """`text`, or its beginning and how much was left out; what is no valid Unicode becomes a question mark."""
+    if len(text) > limit:
+        text = f"{text[:limit]}… (+{len(text) - limit} characters)"
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def steady_clock() -> Clock:

@@ -23,7 +23,7 @@ _SHAPES = {
     "Hugging Face token": r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}",
     "registry token": r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_\-]{50,})",
     "gateway key": r"(?<![A-Za-z0-9])twin_[A-Za-z0-9_\-]{24,}",
-    "web token": r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*",
+    "web token": r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)?",
     "credentials": r"(?<=://)[^\s/:@\\]+:[^\s/@\\]+(?=@)",
     "e-mail address": r"(?<![A-Za-z0-9\u00c0-\u024f._%+\-:/@])[A-Za-z0-9\u00c0-\u024f._%+\-]{1,64}"
     r"@(?:[A-Za-z0-9\u00c0-\u024f](?:[A-Za-z0-9\u00c0-\u024f\-]{0,62})\.){1,8}[A-Za-z\u00c0-\u024f]{2,24}",
@@ -32,7 +32,10 @@ _GROUPS = {f"g{number}": kind for number, kind in enumerate(_SHAPES)}
 _ANY = re.compile("|".join(f"(?P<g{number}>{shape})" for number, shape in enumerate(_SHAPES.values())))
 _HINT = re.compile(r"[@_\-]|AKIA|ASIA|ABIA|ACCA|AIza|eyJ")
 _NAMED = re.compile(r"(?:secret|token|passwd|password|api_?key|access_?key)[A-Za-z0-9_\-]*[=:]*\Z", re.IGNORECASE)
-_OPAQUE = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9/+=_\-]{24,128}")
+_ASSIGNED = re.compile(
+    r"(?i:secret|token|passwd|password|api_?key|access_?key)[A-Za-z0-9_\-]{0,40}[=:]{1,2}([A-Za-z0-9/+_\-][A-Za-z0-9/+=_\-]{23,})"
+)
+_OPAQUE = re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])[A-Za-z0-9/+=_\-]{24,}")
 # RFC 2606 names nobody; git@ is every forge's login, not a person
 _NOBODY = re.compile(
     r"^git@|@(?:[^@]*\.)?(?:example|test|invalid|localhost)(?:\.(?:com|net|org))?$|\.(?:test|invalid|example)$", re.IGNORECASE
@@ -50,13 +53,26 @@ class Secret:
 
 def find(run: str, emails: frozenset[str] = frozenset()) -> Iterator[Secret]:
     """Secrets in one run, from left to right. `emails` are addresses and domains (`@example.org`) that may be shown."""
-    if not _HINT.search(run):
+    if not _HINT.search(run) and not _ASSIGNED.search(run):
         return
+    end = 0
+    for secret in sorted((*_shaped(run, emails), *_assigned(run)), key=lambda secret: (secret.start, -secret.end)):
+        if secret.start >= end:
+            yield secret
+            end = secret.end
+
+
+def _shaped(run: str, emails: frozenset[str]) -> Iterator[Secret]:
     for found in _ANY.finditer(run):
         kind = _GROUPS[str(found.lastgroup)]
-        if kind == "e-mail address" and _may_be_shown(found[0], emails):
-            continue
-        yield Secret(kind, found.start(), found.end())
+        if kind != "e-mail address" or not _may_be_shown(found[0], emails):
+            yield Secret(kind, found.start(), found.end())
+
+
+def _assigned(run: str) -> Iterator[Secret]:
+    for found in _ASSIGNED.finditer(run):
+        if _OPAQUE.fullmatch(found[1]):
+            yield Secret("secret", *found.span(1))
 
 
 def is_named_secret(before: str, gap: str, run: str) -> bool:

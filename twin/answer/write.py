@@ -18,7 +18,7 @@ from twin.answer.ports import Delta, Generator, Piece, TextEmbedder
 from twin.answer.prompt import Asked
 from twin.answer.recorder import OpenSpan, Recorder, short
 from twin.answer.tokens import estimate
-from twin.errors import QuestionError
+from twin.errors import AnswerError, QuestionError
 from twin.records import Citation, Usage
 
 _CHANNELS = ("reasoning_content", "reasoning", "refusal")  # text that the provider streams beside the answer
@@ -132,19 +132,25 @@ async def write(writing: Writing) -> AsyncGenerator[Delta, None]:
     recorder = writing.recorder
     with recorder.span("generate") as generate, recorder.span("cite") as cite, recorder.span("guard_out") as guard:
         generate.attributes["mode"] = "model" if writing.generator else "extractive"
+        broken: AnswerError | None = None
         try:
-            async with aclosing(_pieces(writing)) as pieces:
-                async for piece in pieces:
-                    delta = _take(writing, filters, piece, generate)
-                    if delta.text or delta.raw:
-                        parts.append(delta.text)
-                        yield delta
-                    if filters.leaked:
-                        break
+            try:
+                async with aclosing(_pieces(writing)) as pieces:
+                    async for piece in pieces:
+                        delta = _take(writing, filters, piece, generate)
+                        if delta.text or delta.raw:
+                            parts.append(delta.text)
+                            yield delta
+                        if filters.leaked:
+                            break
+            except AnswerError as exc:
+                broken = exc  # what is held back was said before it broke off
             last = Delta(text=filters.text("", final=True), raw=filters.rest() or None)
             if last.text or last.raw:
                 parts.append(last.text)
                 yield last
+            if broken is not None:
+                raise broken
         finally:
             _finish(writing, filters, "".join(parts), (generate, cite, guard))
 

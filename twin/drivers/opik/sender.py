@@ -1,7 +1,7 @@
 """Finished traces and feedback -> Opik's REST API, from a thread of its own. A slow or dead server costs an answer nothing.
 
 Not the SDK: it was measured to stall the calling thread for up to a second, to import for seconds and to need 120 MB. What the
-bounded queue or the retries cannot hold is dropped and counted. Knows no step by name except which of them asks a model.
+bounded queue or the retries cannot hold is dropped and counted. Knows no step.
 """
 
 from __future__ import annotations
@@ -15,38 +15,19 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from twin.drivers.opik.wire import Score, as_score, as_span, as_trace
 from twin.errors import SettingsError
-from twin.records import Span, Trace, Usage
+from twin.records import Trace
 
 log = logging.getLogger(__name__)
 _BATCH = 200  # traces a request; each has up to ten spans, and Opik takes 1,000 items
 _GATHER = 1.0  # seconds
 _GZIP_FROM = 256  # bytes
-_TYPES = {
-    "generate": "llm",
-    "understand": "llm",
-    "expand": "llm",
-    "guard_in": "guardrail",
-    "guard_out": "guardrail",
-    "retrieve": "tool",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Feedback on a trace."""
-
-    trace: str
-    name: str
-    value: float
-    comment: str = ""
 
 
 class OpikSender:
@@ -182,7 +163,7 @@ class OpikSender:
             status, words = self._request(method, path, data, headers)
             if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own numbers
                 return True
-            again = status == 0 or status == 429 or status >= 500  # noqa: PLR2004
+            again = status in {0, 429} or status >= 500  # noqa: PLR2004
             log.warning(
                 "Opik did not take a batch", extra={"path": path, "status": status, "reason": words, "attempt": attempt}
             )
@@ -217,81 +198,3 @@ class OpikSender:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def as_trace(trace: Trace, project: str) -> dict[str, Any]:
-    """A trace as Opik takes it, complete at creation: a later update overtakes the batch and is lost."""
-    root = trace.spans[0]
-    value = {
-        "id": trace.id,
-        "project_name": project,
-        "name": root.name,
-        "start_time": _time(root.start),
-        "end_time": _time(root.end),
-        "input": _object(root.input),
-        "output": _object(root.output),
-        "metadata": {
-            "release": trace.release,
-            "index": trace.index,
-            "model": trace.model,
-            "status": trace.status,
-            **root.attributes,
-        },
-        "tags": [tag for tag in (trace.release, trace.status) if tag],
-    }
-    if trace.thread:
-        value["thread_id"] = trace.thread
-    return value | _error(root)
-
-
-def as_span(trace: Trace, span: Span, project: str) -> dict[str, Any]:
-    """A step as Opik takes it; steps right below the root have no parent there."""
-    value = {
-        "id": span.id,
-        "trace_id": trace.id,
-        "project_name": project,
-        "name": span.name,
-        "type": _TYPES.get(span.name, "general"),
-        "start_time": _time(span.start),
-        "end_time": _time(span.end),
-        "input": _object(span.input),
-        "output": _object(span.output),
-        "metadata": {"status": span.status, **span.attributes},
-    }
-    if span.parent and span.parent != trace.spans[0].id:
-        value["parent_span_id"] = span.parent
-    if span.usage is not None:
-        value["usage"] = _usage(span.usage)
-        value["model"] = trace.model
-    return value | _error(span)
-
-
-def as_score(score: Score, project: str) -> dict[str, Any]:
-    """Feedback as Opik takes it."""
-    value = {"id": score.trace, "project_name": project, "name": score.name, "value": score.value, "source": "sdk"}
-    return value | ({"reason": score.comment} if score.comment else {})
-
-
-def _usage(usage: Usage) -> dict[str, int]:
-    counts = {
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-    }
-    return counts | {f"original_usage.{name}": count for name, count in counts.items()}
-
-
-def _error(span: Span) -> dict[str, Any]:
-    if not span.error or span.status not in {"error", "degraded"}:
-        return {}
-    kind, _, words = span.error.partition(": ")
-    return {"error_info": {"exception_type": kind, "message": words, "traceback": span.error}}
-
-
-def _object(value: Any) -> Any:
-    """Opik shows objects; anything else becomes one."""
-    return value if isinstance(value, Mapping) or value is None else {"value": value}
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
