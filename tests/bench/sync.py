@@ -1,4 +1,4 @@
-"""A folder of Markdown -> the time of a first and a second sync, and what the second one wrote. SQLite and `files`.
+"""A folder of Markdown -> the time of a first and a second sync, and what the second one wrote. SQLite, `files` and `git`.
 
 `python -m tests.bench.sync [--documents 10000]`. The baseline is the first sync in the same run. Then the store alone, over
 many small documents: documents a second and peak memory, in a process of its own.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import resource
 import statistics
@@ -20,8 +21,9 @@ from pathlib import Path
 
 from twin.documents.files import FilesFetcher
 from twin.documents.ports import Fetcher, Found, Item, Listed, Memory, Same
-from twin.documents.sources import FilesSource, Source
+from twin.documents.sources import FilesSource, GitSource, Source
 from twin.documents.sync import exit_status, sync
+from twin.drivers.git import GitFetcher
 from twin.drivers.sqlite import SqliteDocuments
 from twin.records import Author, Document, Kind, SourceReport
 
@@ -40,13 +42,15 @@ def write_notes(folder: Path, count: int) -> None:
         (place / f"note-{i:06}.md").write_text(f"# Note {i}\n\n{paragraphs}\n\n```python\nprint({i})\n```\n")
 
 
-async def timed(folder: Path, file: Path, fetcher: Fetcher, source: str = "notes") -> tuple[float, SourceReport]:
+async def timed(folder: Path, file: Path, fetcher: Fetcher) -> tuple[float, SourceReport]:
     """Seconds of a whole sync, the store's opening and closing included."""
-    declared = FilesSource(name=source, author=ADA, documents=Kind.ARTICLE, path=str(folder))
+    declared: Source = FilesSource(name="notes", author=ADA, documents=Kind.ARTICLE, path=str(folder))
+    if isinstance(fetcher, GitFetcher):
+        declared = GitSource(name="notes", author=ADA, documents=Kind.ARTICLE, url=str(folder))
     started = time.perf_counter()
     store = SqliteDocuments(file)
     await store.open()
-    (report,) = await sync([declared], {"files": fetcher}, store)
+    (report,) = await sync([declared], {declared.kind: fetcher}, store)
     await store.close()
     if exit_status([report]):
         raise SystemExit(str(report))
@@ -66,20 +70,54 @@ class Relisting:
         return FilesFetcher().fetch(source, memory)
 
 
-async def compare(count: int) -> None:
-    with tempfile.TemporaryDirectory() as made:
-        folder, file = Path(made) / "notes", Path(made) / "documents.db"
-        write_notes(folder, count)
-        first, report = await timed(folder, file, FilesFetcher())
-        print(f"first sync of {report.new:,} Markdown documents: {first:.2f} s, {count / first:,.0f} documents/s")
-        for name, fetcher in (("cursor", FilesFetcher()), ("every document compared", Relisting())):
-            before = written(file)
-            runs = [await timed(folder, file, fetcher) for _ in range(REPEATS)]
-            again = statistics.median(seconds for seconds, _ in runs)
-            wrote = "no writes" if written(file) == before else "WROTE"
-            print(f"second sync, {name}: {again * 1000:.1f} ms = {again / first:.2%} of the first, {wrote}")
-            if runs[0][1].unchanged != count:
-                raise SystemExit(str(runs[0][1]))
+def bare_listing(folder: str | Path) -> int:
+    """What no sync of a folder can do without: ask every file for its size and time."""
+    files = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                files += bare_listing(entry.path)
+            else:
+                entry.stat(follow_symlinks=False)
+                files += 1
+    return files
+
+
+def listed_in(folder: Path) -> float:
+    """Median seconds of a bare listing."""
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        bare_listing(folder)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+async def compare(folder: Path, count: int) -> None:
+    """Print the first and the second sync of `folder` as files, with the least that a listing costs, and as a repository."""
+    floor = listed_in(folder)
+    print(f"the operating system's listing of the {count:,} files alone: {floor * 1000:.1f} ms")
+    await repeat(folder, "files", FilesFetcher(), {"": FilesFetcher(), ", every document compared": Relisting()})
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Notes"]):
+        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "gc.auto=0"]
+        subprocess.run(["git", "-C", str(folder), *identity, *command], check=True)
+    git = GitFetcher(folder.with_name("cache"))
+    await repeat(folder, "git", git, {"": git})
+
+
+async def repeat(folder: Path, kind: str, first: Fetcher, again: dict[str, Fetcher]) -> None:
+    """One first sync and, for each fetcher of `again`, the median of several more."""
+    file = folder.with_name(f"{kind}.db")
+    baseline, report = await timed(folder, file, first)
+    print(f"{kind}: first sync of {report.new:,} documents: {baseline:.2f} s, {report.new / baseline:,.0f} documents/s")
+    for name, fetcher in again.items():
+        before = written(file)
+        runs = [await timed(folder, file, fetcher) for _ in range(REPEATS)]
+        seconds = statistics.median(taken for taken, _ in runs)
+        wrote = "no writes" if written(file) == before else "WROTE"
+        print(f"{kind}: second sync{name}: {seconds * 1000:.1f} ms = {seconds / baseline:.2%} of the first, {wrote}")
+        if runs[0][1].unchanged != report.new:
+            raise SystemExit(str(runs[0][1]))
 
 
 class Many:
@@ -103,13 +141,19 @@ class Many:
 
 async def throughput(count: int) -> None:
     with tempfile.TemporaryDirectory() as made:
-        idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        idle = peak_memory()
         for name in ("stored", "compared"):
             seconds, _ = await timed(Path(made), Path(made) / "documents.db", Many(count))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{count:,} small documents {name}: {count / seconds:,.0f} documents/s, peak memory {idle:.0f} -> {peak:.0f} MB"
-            )
+            said = f"{count / seconds:,.0f} documents/s, peak memory {idle:.0f} -> {peak_memory():.0f} MB"
+            print(f"{count:,} small documents {name}: {said}")
+
+
+def peak_memory() -> float:
+    """MB; from /proc where there is one, as getrusage also counts what the parent had before this program was loaded."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000_000
 
 
 def main() -> None:
@@ -121,7 +165,10 @@ def main() -> None:
     if given.only_store:
         asyncio.run(throughput(given.many))
         return
-    asyncio.run(compare(given.documents))
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "notes"
+        write_notes(folder, given.documents)
+        asyncio.run(compare(folder, given.documents))
     subprocess.run([sys.executable, "-m", "tests.bench.sync", "--only-store", "--many", str(given.many)], check=True)
 
 

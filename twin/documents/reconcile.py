@@ -142,9 +142,9 @@ class _Run:
 
     async def _compare_found(self, found: list[Found], known: Mapping[str, Known]) -> None:
         fit = [item for item in found if self._fits(item.document)]
-        fresh = [item for item in fit if item.document.uri not in known]
-        holders = await self._store.sources_of([item.document.uri for item in fresh]) if fresh else {}
-        fresh = [item for item in fresh if item.document.uri not in holders]
+        absent = [item for item in fit if item.document.uri not in known]
+        holders = await self._store.sources_of([item.document.uri for item in absent]) if absent else {}
+        fresh = [item for item in absent if item.document.uri not in holders]
         stored = [(item, known[item.document.uri]) for item in fit if item.document.uri in known]
         changed = [item for item, old in stored if item.document.content_hash != old.content_hash]
         same = [(item, old) for item, old in stored if item.document.content_hash == old.content_hash]
@@ -158,8 +158,11 @@ class _Run:
         self._tally.new += sum(item.document.uri not in holders for item in fresh)
         self._tally.changed += len(changed)
         self._tally.unchanged += len(same)
-        for uri, holder in holders.items():
-            self._tally.fail(uri, f"duplicate: source {holder} holds this uri; if it moved, the next sync takes it")
+        for item in absent:
+            if holder := holders.get(item.document.uri):
+                self._tally.fail(
+                    item.document.uri, f"duplicate: source {holder} holds this uri; if it moved, the next sync takes it"
+                )
 
     def _fits(self, document: Document) -> bool:
         """Whether the store can hold `document`; noted as failed when not, so that it does not stop the others."""

@@ -62,8 +62,7 @@ class Tally:
 
     def stop(self, error: Exception) -> None:
         """The source as a whole failed or was refused. An error that nobody raised on purpose is also logged."""
-        while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
+        error = _told(error)
         self.refused = isinstance(error, RefusedError)
         self.error = str(error)
         if not isinstance(error, TwinError):
@@ -93,3 +92,11 @@ class Tally:
             refused=self.refused,
             seconds=seconds,
         )
+
+
+def _told(error: Exception) -> Exception:
+    """Of a group (a fetcher that does several things at once) the first error that is no TwinError, else the first."""
+    while isinstance(error, ExceptionGroup):
+        defects = error.split(TwinError)[1]
+        error = (defects or error).exceptions[0]
+    return error

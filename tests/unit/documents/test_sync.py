@@ -57,10 +57,14 @@ async def test_a_defect_of_a_fetcher_is_named_logged_and_fails_no_other(caplog):
     assert second.new == 1
 
 
-async def test_an_error_alone_in_a_group_is_told_as_itself():
-    failing = Saying(ExceptionGroup("unhandled errors in a TaskGroup", [SourceError("host away")]))
-    (report,) = await sync([source()], {"files": failing}, StoreInMemory())
-    assert report.error == "host away"
+async def test_errors_in_a_group_are_told_as_themselves_and_a_defect_goes_first():
+    async def error_of(*errors):
+        group = ExceptionGroup("unhandled errors in a TaskGroup", [ExceptionGroup("inner", errors)])
+        (report,) = await sync([source()], {"files": Saying(group)}, StoreInMemory())
+        return report.error
+
+    assert await error_of(SourceError("host away"), SourceError("later")) == "host away"
+    assert "KeyError" in await error_of(SourceError("host away"), KeyError())
 
 
 async def test_a_kind_that_nothing_reads_is_an_error_of_that_source():
