@@ -74,5 +74,11 @@ def _guess(body: bytes) -> str:
     except UnicodeDecodeError as exc:
         if exc.start > LOOKED_AT - 4:  # only the cut is at fault: the rest is UTF-8 with a broken place
             return "utf-8"
-    best = from_bytes(body[:LOOKED_AT]).best()
-    return best.encoding if best else "utf-8"
+    matches = from_bytes(body[:LOOKED_AT])
+    best = matches.best()
+    if best is None:
+        return "utf-8"
+    alike = [match for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)]
+    if any("cp1252" in (match.encoding, *match.could_be_from_charset) for match in alike):
+        return "cp1252"  # what browsers fall back to, where nothing speaks for another
+    return best.encoding

@@ -25,15 +25,14 @@ class Mistakes:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.found: list[tuple[int, str]] = []
+        self.found: dict[tuple[int, str], None] = {}
 
     def add(self, node: Any, key: str, what: str) -> None:
         """`what` is wrong with `key`, at the line of `node`."""
         self.at(node.start_mark.line + 1, f"{key}: {what}" if key else what)
 
     def at(self, line: int, what: str) -> None:
-        if (line, what) not in self.found:
-            self.found.append((line, what))
+        self.found[line, what] = None
 
     def raise_if_any(self) -> None:
         """Raise SourcesError with all mistakes in the order of the file."""

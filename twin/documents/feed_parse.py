@@ -140,7 +140,7 @@ def _entries(data: bytes, url: str, content_type: str) -> Feed:
 
 def _entry(raw: Any, url: str) -> Entry | None:
     """One entry, None when it has no address: neither a link nor an id that is one."""
-    link = canonical(_text(raw.get("link")), url)
+    link = canonical(_text(raw.get("link")), url) if _text(raw.get("link")).strip() else ""
     if not link and "://" in _text(raw.get("id")):
         link = canonical(_text(raw.get("id")))
     if not link:
