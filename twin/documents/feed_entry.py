@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import replace
 
+from twin.documents.authorship import author_of
 from twin.documents.extract import extract_html
 from twin.documents.feed_parse import Entry
 from twin.documents.pages import compact
@@ -16,25 +15,17 @@ from twin.documents.text import is_blank
 from twin.records import Author, Document
 
 
-def author_of(entry: Entry, source: FeedSource) -> Author:
+def writer_of(entry: Entry, source: FeedSource) -> Author:
     """The entry's own author, as the feed names it; the source's when it names none, or the same person."""
-    name = entry.author
-    known = (source.author.name.casefold(), source.author.id.casefold())
-    if not name or name.casefold() in known or slug(name) in known:
+    if entry.author.casefold() == source.author.id.casefold():
         return source.author
-    return Author(slug(name), name)
-
-
-def slug(name: str) -> str:
-    """An author's id made of the name: `zoe-kraus`; letters of other scripts stay."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return re.sub(r"[^\w]+", "-", plain).strip("-_") or "unknown"
+    return author_of("", entry.author, source.author)
 
 
 def attributed(found: Found, entry: Entry, source: FeedSource) -> Found:
     """The page's document with what the feed knows better: who wrote it, when, and a title where the page has none."""
     document = found.document
-    author = author_of(entry, source)
+    author = writer_of(entry, source)
     metadata = dict(document.metadata)
     if metadata.get("byline", "").casefold() == author.name.casefold():
         metadata.pop("byline")
@@ -68,7 +59,7 @@ def entry_item(entry: Entry, source: FeedSource, version: str, reason: str) -> F
         kind=source.documents,
         title=entry.title or page.title or entry.url,
         text=page.text,
-        author=author_of(entry, source),
+        author=writer_of(entry, source),
         language=source.language or page.language,
         published=entry.published,
         metadata={"read_from": f"the feed's {'content' if entry.full else 'summary'}: {reason}"},

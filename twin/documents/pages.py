@@ -24,6 +24,7 @@ from twin.records import Document
 HTML = frozenset(("text/html", "application/xhtml+xml"))
 PLAIN = frozenset(("text/plain", "text/markdown", "text/x-markdown"))
 GONE = frozenset((404, 410))
+LONGEST_LINKS = 200_000  # characters of links that are kept with a page; one with more is read in full each time
 HEADS = 512  # bytes in which a page without a content type must look like one
 
 
@@ -166,7 +167,7 @@ class PageReader:
             hint = f"; the page names the feed {pointed.feeds[0]}" if pointed and pointed.feeds else ""
             return Skipped(reply.url, f"empty: no text was found in it{hint}")
         token = self.token(e=reply.validators.etag, m=reply.validators.modified)
-        if inner is not None:
+        if inner is not None and sum(map(len, inner)) <= LONGEST_LINKS:
             token["l"] = list(inner)
         return Found(document_of(self.source, reply.url, page), compact(token))
 

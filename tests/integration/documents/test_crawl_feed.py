@@ -114,7 +114,7 @@ async def test_entries_of_other_authors_stay_theirs(site, pages):
     documents = found(await read(pages, feed_source(site.url("/feed"))))
     assert {path: document.author.id for path, document in documents.items()} == {
         "/one": "ada",
-        "/two": "zoe-kraus",
+        "/two": "zoé-kraus",
         "/three": "ada",
     }
 
