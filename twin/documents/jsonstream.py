@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 CHUNK = 1 << 20  # characters read at once
 LARGEST = 64 << 20  # characters of one record
+LONGEST_JOINT = 4  # characters that may stand between the two halves of a number
 NEAR_END = 64  # an error this close to the buffer's end may be a value that is cut there
 _SPACES = re.compile(r"[ \t\r\n]*")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -108,8 +109,8 @@ class _Reader:
                 continue
             except (RecursionError, ValueError) as exc:
                 raise self._broken("nested too deep or a number too long", self._at) from exc
-            if end == len(self._buffer) and self._fill():
-                continue  # a number may go on
+            if isinstance(value, int | float) and len(self._buffer) - end < LONGEST_JOINT and self._fill():
+                continue  # the number may go on: `1` was cut out of `1.5` or `1e+5`
             raw = Raw(number, self._line(self._at), self._buffer[self._at : end], value)
             self._at = end
             return raw

@@ -157,9 +157,9 @@ def test_a_page_cannot_name_a_placeholder():
     assert "```" not in text("<p>Zq00000000n0qZ and Zqn0qZ</p>")
 
 
-tags = st.sampled_from(
-    "p div pre code ul ol li table tr td th h1 h2 blockquote span b i a br img script style nav article section figure dl dt dd sub textarea svg".split()
-)
+TAGS = """p div pre code ul ol li table tr td th h1 h2 blockquote span b i a br img script style nav article section figure dl dt dd
+sub textarea svg"""
+tags = st.sampled_from(TAGS.split())
 pieces = st.recursive(
     st.text(st.characters(codec="utf-8"), max_size=20).map(html.escape) | st.text(max_size=8),
     lambda inner: st.tuples(tags, st.lists(inner, max_size=4)).map(lambda made: f"<{made[0]}>{''.join(made[1])}</{made[0]}>"),
