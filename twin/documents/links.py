@@ -37,7 +37,7 @@ def normal(url: str, base: str = "") -> str:
     """
     try:
         return _normal(url, base)
-    except (ValueError, UnicodeError):  # what urllib and the idna codec say of URLs that are none
+    except (ValueError, UnicodeError):  # what urllib and idna say of URLs that are none
         return ""
 
 
@@ -61,7 +61,9 @@ def _host(host: str) -> str:
     if ":" in host:
         return f"[{host}]"
     if not host.isascii():
-        host = host.encode("idna").decode("ascii")
+        import idna  # the codec of that name follows the older standard, in which straße is strasse
+
+        host = idna.encode(host, uts46=True).decode("ascii")
     if not host or _CONTROL.search(host) or any(c in host for c in "<>\"'\\^`{|}/?#@%[]"):
         return ""
     return host

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 import tracemalloc
 import zlib
 
@@ -274,9 +275,7 @@ async def test_redirects_are_bounded_and_a_loop_is_named(site, time):
     assert site.count("/6") == 0
 
 
-@pytest.mark.parametrize(
-    "target", ["ftp://example.org/x", "file:///etc/passwd", "javascript:alert(1)", "gopher://x/"]
-)
+@pytest.mark.parametrize("target", ["ftp://example.org/x", "file:///etc/passwd", "javascript:alert(1)", "gopher://x/"])
 async def test_a_redirect_to_anything_but_http_is_refused(site, time, target):
     site.pages["/"] = replying(302, Location=target)
     async with http(time) as pages:
@@ -509,3 +508,57 @@ async def test_a_cancelled_request_gives_its_place_back(site, time):
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await pages.get(site.url("/"), allow_private=True)).body
+
+
+async def test_a_certificate_that_nobody_signed_is_refused_and_not_tried_again(time, tmp_path):
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    made = await asyncio.create_subprocess_exec(
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        *subject,
+        *files,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await made.wait() == 0
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    connections = []
+
+    async def serve(reader, writer):
+        connections.append(1)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with http(time) as pages:
+        with pytest.raises(FetchError, match=r"its certificate or TLS is not valid"):
+            await pages.get(f"https://127.0.0.1:{port}/", allow_private=True)
+    server.close()
+    assert time.slept == []
+
+
+async def test_headers_without_end_are_a_failure(time):
+    async def endless(reader, writer):
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        try:
+            for number in range(200_000):
+                writer.write(b"X-%d: %s\r\n" % (number, b"a" * 1000))
+                await writer.drain()
+        except ConnectionError:
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with http(time, attempts=1, timeout=3) as pages:
+        with pytest.raises(FetchError):
+            await pages.get(f"http://127.0.0.1:{port}/", allow_private=True)
+    server.close()

@@ -23,6 +23,7 @@ from twin.documents.links import canonical, folder_of, is_page, links_of, normal
         ("https://example.org/a b?q=c d", "https://example.org/a%20b?q=c%20d"),
         ("https://example.org/100%", "https://example.org/100%25"),
         ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+        ("https://straße.example/", "https://xn--strae-oqa.example/"),
         ("https://user:secret@example.org/", "https://example.org/"),
         ("https://example.org./", "https://example.org/"),
         ("http://[::1]:80/", "http://[::1]/"),
