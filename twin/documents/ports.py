@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,7 +70,7 @@ class Memory(Protocol):
         """The live documents of this source among `uris`, by uri."""
         ...
 
-    def uris(self) -> AsyncIterator[str]:
+    def uris(self) -> AsyncGenerator[str, None]:
         """The live uris of this source, for one whose listing shows only its newest documents."""
         ...
 
@@ -127,7 +127,7 @@ class DocumentStore(Protocol):
         """Turn live documents into tombstones."""
         ...
 
-    def uris(self, source: str) -> AsyncIterator[str]:
+    def uris(self, source: str) -> AsyncGenerator[str, None]:
         """Live uris of a source."""
         ...
 
@@ -137,7 +137,7 @@ class DocumentStore(Protocol):
         """The last revision of every source that is stored, tombstones included."""
         ...
 
-    def changes(self, source: str, after: int) -> AsyncIterator[Change]:
+    def changes(self, source: str, after: int) -> AsyncGenerator[Change, None]:
         """Documents and tombstones of `source` with a revision above `after`, in order of revision, streamed."""
         ...
 
@@ -145,6 +145,6 @@ class DocumentStore(Protocol):
         """One live document."""
         ...
 
-    def documents(self, source: str = "", author: str = "", kind: str = "", limit: int = 0) -> AsyncIterator[Document]:
+    def documents(self, source: str = "", author: str = "", kind: str = "", limit: int = 0) -> AsyncGenerator[Document, None]:
         """Live documents in order of uri, streamed; 0 is no limit."""
         ...

@@ -18,7 +18,6 @@ from twin.documents.sync import exit_status, sync
 from twin.drivers.mongo import MongoDocuments
 from twin.drivers.sqlite import SqliteDocuments
 
-LEASE = 1.0
 FIRST = {f"u{i:03}": "first" for i in range(120)}
 SECOND = {
     **dict.fromkeys(list(FIRST)[:40], "first"),
@@ -28,7 +27,7 @@ SECOND = {
 
 
 def opened(where: str) -> SqliteDocuments | MongoDocuments:
-    return MongoDocuments(where, lease_seconds=LEASE) if "://" in where else SqliteDocuments(Path(where))
+    return MongoDocuments(where) if "://" in where else SqliteDocuments(Path(where))
 
 
 def listing(texts: dict[str, str], cursor: str) -> Saying:

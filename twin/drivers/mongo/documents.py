@@ -6,7 +6,7 @@ and shows the revisions last. Knows no fetcher and no index.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -170,7 +170,7 @@ class MongoDocuments:
             await self._write([UpdateOne(rule, {"$set": values}) for rule, values in buried])
             await self.ledger.show(held, first + len(live) - 1)
 
-    async def uris(self, source: str) -> AsyncIterator[str]:
+    async def uris(self, source: str) -> AsyncGenerator[str, None]:
         async for found in self._stream({"source": source, "live": True}, "uri", "", fields={"uri": 1}):
             yield found["uri"]
 
@@ -178,7 +178,7 @@ class MongoDocuments:
         with mapping(self.address):
             return await self._documents.count_documents({"source": source, "live": True})
 
-    async def changes(self, source: str, after: int) -> AsyncIterator[Change]:
+    async def changes(self, source: str, after: int) -> AsyncGenerator[Change, None]:
         last = (await self.revisions()).get(source, 0)
         async for found in self._stream({"source": source}, "revision", after, last=last):
             yield change(found)
@@ -188,7 +188,9 @@ class MongoDocuments:
             found = await self._documents.find_one({"_id": document_id, "live": True})
         return document(found) if found else None
 
-    async def documents(self, source: str = "", author: str = "", kind: str = "", limit: int = 0) -> AsyncIterator[Document]:
+    async def documents(
+        self, source: str = "", author: str = "", kind: str = "", limit: int = 0
+    ) -> AsyncGenerator[Document, None]:
         rules = {"source": source, "authors": author.casefold(), "kind": kind}
         asked = {key: value for key, value in rules.items() if value}
         async for found in self._stream({"live": True, **asked}, "uri", "", limit=limit):

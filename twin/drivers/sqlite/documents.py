@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from itertools import islice
@@ -88,7 +88,7 @@ class SqliteDocuments:
         if ids:
             await self.database.write(work)
 
-    async def uris(self, source: str) -> AsyncIterator[str]:
+    async def uris(self, source: str) -> AsyncGenerator[str, None]:
         sql = "SELECT uri FROM document WHERE source = ? AND live = 1 AND uri > ? ORDER BY uri"
         async for found in self._stream(sql, (source,), "", lambda row: row[0]):
             yield found[0]
@@ -100,7 +100,7 @@ class SqliteDocuments:
     async def revisions(self) -> Mapping[str, int]:
         return dict(await self.database.read(lambda c: c.execute("SELECT name, revision FROM source").fetchall()))
 
-    async def changes(self, source: str, after: int) -> AsyncIterator[Change]:
+    async def changes(self, source: str, after: int) -> AsyncGenerator[Change, None]:
         last = (await self.revisions()).get(source, 0)  # what is written meanwhile is for the next reading
         sql = SELECT + "source = ? AND revision <= ? AND revision > ? ORDER BY revision"
         async for found in self._stream(sql, (source, last), after, lambda row: row[3]):
@@ -110,7 +110,9 @@ class SqliteDocuments:
         found = await self._one(SELECT + "id = ? AND live = 1", document_id)
         return document(found) if found else None
 
-    async def documents(self, source: str = "", author: str = "", kind: str = "", limit: int = 0) -> AsyncIterator[Document]:
+    async def documents(
+        self, source: str = "", author: str = "", kind: str = "", limit: int = 0
+    ) -> AsyncGenerator[Document, None]:
         rules = {
             "source = ?": (source,),
             "? IN (fold(author_id), fold(author_name))": (author.casefold(),) if author else ("",),
