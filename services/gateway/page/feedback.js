@@ -16,13 +16,13 @@ export function feedback(trace) {
     thumbs.concat([[0, send]]).forEach(([, button]) => { button.disabled = true; });
     note.textContent = "Saving…";
     form.hidden = false;
+    form.scrollIntoView({ block: "nearest" });
     try {
       await postJson("v1/feedback", { trace, score: value, comment: comment.value.trim() });
       score = value;
       note.textContent = comment.value.trim() ? "Saved with your comment." : "Saved. A comment helps the author.";
     } catch (problem) {
       note.textContent = `Not saved: ${problem.title ?? "something failed"}. ${problem.message}`;
-      form.hidden = score === 0 && problem.status === 0 ? false : form.hidden;
     }
     note.classList.toggle("wrong", note.textContent.startsWith("Not saved"));
     thumbs.forEach(([own, button]) => { button.disabled = false; button.setAttribute("aria-pressed", String(own === score)); });

@@ -4,6 +4,7 @@ import { byId } from "./element.js";
 const area = byId("scroll");
 const latest = byId("latest");
 let away = false;
+let top = 0;
 
 export const follow = () => requestAnimationFrame(() => { if (!away) area.scrollTop = area.scrollHeight; });
 
@@ -14,7 +15,10 @@ export function toLatest() {
 }
 
 area.addEventListener("scroll", () => {
-  away = area.scrollHeight - area.scrollTop - area.clientHeight > 80;
+  const end = area.scrollHeight - area.scrollTop - area.clientHeight < 80;
+  if (end) away = false;
+  else if (area.scrollTop < top) away = true; // only a reader scrolls up: growing text never does
+  top = area.scrollTop;
   latest.hidden = !away;
 }, { passive: true });
 latest.addEventListener("click", toLatest);

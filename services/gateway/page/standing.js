@@ -3,7 +3,7 @@ import { getJson, readiness } from "./api.js";
 import { byId, element } from "./element.js";
 import { facts } from "./passage.js";
 
-const AGAIN = 5000; // milliseconds until a twin that is not ready is asked again
+const AGAIN = 2000; // milliseconds until a twin that is not ready is asked again
 let timer = null;
 
 // Looks until the twin is ready. `refused(problem)` is called when the gateway wants another key.

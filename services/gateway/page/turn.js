@@ -30,6 +30,7 @@ export class Turn {
     this.node.setAttribute("aria-busy", "false");
     this.draw(this.text, (number) => this.citation(number), true);
     const retry = again && element("button", { type: "button", class: "plain", click: again }, "Try again");
+    note ??= this.text || problem ? null : "The answer is empty.";
     this.foot.replaceChildren(...[
       this.text && this.sources(),
       problem && failure(problem, retry),
