@@ -19,6 +19,7 @@ _ENOUGH = 20  # traces before anything can be called unusual
 _DEVIATIONS = 6.0  # robust standard deviations
 _SCALE = 1.4826  # of the median absolute deviation to a standard deviation (Hampel 1974)
 _LEAST_WIDTH = 0.5  # of the median: in very even traces a small difference is not yet unusual
+_SMALL = {"seconds": 0.5, "first_token": 1.0, "prompt_tokens": 100, "completion_tokens": 100}  # differences that mean nothing
 _SHORT_WORD = 3
 _JUDGED_WORDS = 5  # a shorter sentence says too little to be judged
 _SUPPORT = 0.1
@@ -73,7 +74,9 @@ def usual_ranges(traces: Sequence[Trace]) -> dict[str, Range]:
         if trace.status == "ok":
             for name, value in measures(trace):
                 values.setdefault(name, []).append(value)
-    return {name: _range(found) for name, found in values.items() if len(found) >= _ENOUGH}
+    return {
+        name: _range(found, _SMALL.get(name.partition(".")[2], 0.0)) for name, found in values.items() if len(found) >= _ENOUGH
+    }
 
 
 def measures(trace: Trace) -> Iterator[tuple[str, float]]:
@@ -210,10 +213,10 @@ def _unusual(seen: _Seen) -> Fault | None:
     return None
 
 
-def _range(values: Sequence[float]) -> Range:
+def _range(values: Sequence[float], small: float) -> Range:
     middle = median(values)
     deviation = _SCALE * median(abs(value - middle) for value in values)
-    width = max(_DEVIATIONS * deviation, _LEAST_WIDTH * abs(middle))
+    width = max(_DEVIATIONS * deviation, _LEAST_WIDTH * abs(middle), small)
     return Range(middle - width, middle + width)
 
 

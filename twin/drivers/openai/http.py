@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from twin.drivers.openai import replies
-from twin.errors import UpstreamError
+from twin.errors import SettingsError, UpstreamError
 
 if TYPE_CHECKING:
     import aiohttp
@@ -39,19 +39,22 @@ class Timeouts:
 
 
 class Server:
-    """One server at `url` (ending in /v1). Connects at the first request, in whichever loop that runs."""
+    """One server at `url` (ending in /v1). Connects at the first request, in whichever loop that runs.
+
+    Raises SettingsError when `url` is no address.
+    """
 
     def __init__(
         self, url: str, *, key: str = "", timeouts: Timeouts | None = None, retries: int = 2, wait: float = 0.2
     ) -> None:
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url)
-        self.shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.shown = _shown(self.url)
         self.timeouts = timeouts or Timeouts()
         self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
         self._retries = retries
         self._wait = wait
         self._session: aiohttp.ClientSession | None = None
+        import aiohttp  # noqa: F401 - here, so that no question waits for it
 
     def __repr__(self) -> str:
         return f"Server({self.shown!r})"
@@ -145,8 +148,6 @@ class Server:
             raise self._unreachable("it closed the connection before it answered") from exc
         except (aiohttp.ClientPayloadError, ConnectionError, aiohttp.ClientOSError) as exc:
             raise UpstreamError(f"the model server at {self.shown} broke off while sending", code="upstream_broke_off") from exc
-        except aiohttp.InvalidURL as exc:
-            raise UpstreamError(f"{self.shown!r} is no address of a model server; check TWIN_MODEL_URL") from exc
         except (aiohttp.ClientError, ValueError) as exc:
             raise UpstreamError(
                 f"the model server at {self.shown} does not speak HTTP as expected: {type(exc).__name__}"
@@ -171,3 +172,15 @@ class Server:
                 read_bufsize=2**18,
             )
         return self._session
+
+
+def _shown(url: str) -> str:
+    """An address without credentials and query."""
+    try:
+        parts = urlsplit(url)
+        host, scheme = parts.hostname, parts.scheme
+    except ValueError:
+        host, scheme = None, ""
+    if scheme not in {"http", "https"} or not host:
+        raise SettingsError("the address of a model server should look like http://127.0.0.1:8000/v1; check TWIN_MODEL_URL")
+    return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

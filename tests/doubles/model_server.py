@@ -1,0 +1,188 @@
+"""A double of an OpenAI-compatible model server: real HTTP on loopback, scripted answers and faults.
+
+async with ModelServer() as server:          # answers every request with TEXT
+    server.script = [Hang(), Status(503), Say("word ", "word")]   # one entry a request, the last one stays
+    ... server.url, server.requests, server.gone (set when a client left in the middle)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+TEXT = ("Tombstones ", "mark documents ", "that are gone ", "[1].")
+
+
+def delta(text="", *, finish=None, index=0, **fields):
+    body = {"role": "assistant", "content": text, **fields}
+    return {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "model": "double",
+        "choices": [{"index": index, "delta": body, "finish_reason": finish}],
+    }
+
+
+def frame(value):
+    return b"data: " + (value if isinstance(value, bytes) else json.dumps(value).encode()) + b"\n\n"
+
+
+@dataclass(frozen=True)
+class Say:
+    """A good answer; `hold` waits on the server's `release` event before piece number `hold`."""
+
+    pieces: tuple = TEXT
+    finish: str | None = "stop"
+    done: bool = True
+    hold: int = -1
+    extra: tuple = ()  # further chunks, before the finish
+
+
+@dataclass(frozen=True)
+class Status:
+    """An error reply."""
+
+    status: int
+    body: bytes = b'{"error": {"message": "scripted", "code": "scripted_code"}}'
+    kind: str = "application/json"
+
+
+@dataclass(frozen=True)
+class Raw:
+    """These bytes as an event stream, in pieces of `step`, then the end (`reset`: of the connection, not of the body)."""
+
+    data: bytes
+    step: int = 0
+    reset: bool = False
+    kind: str = "text/event-stream"
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Nothing, or after `after` pieces nothing more."""
+
+    after: int = -1
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Closes the connection before it answers."""
+
+
+@dataclass
+class ModelServer:
+    script: list = field(default_factory=lambda: [Say()])
+    requests: list = field(default_factory=list)
+    headers: list = field(default_factory=list)
+    models: tuple = ("double",)
+
+    async def __aenter__(self):
+        self.gone = asyncio.Event()
+        self.release = asyncio.Event()
+        self._tasks = set()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        return self
+
+    async def __aexit__(self, *error):
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader, writer):
+        self._tasks.add(asyncio.current_task())
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while await self._one(reader, writer):
+                pass
+        writer.close()
+
+    async def _one(self, reader, writer):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        if head.startswith("GET"):
+            await self._reply(writer, 200, json.dumps({"data": [{"id": id} for id in self.models]}).encode())
+            return True
+        self.headers.append(headers)
+        self.requests.append(json.loads(body))
+        answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(answer, Drop):
+            return False
+        if isinstance(answer, Status):
+            await self._reply(writer, answer.status, answer.body, answer.kind)
+            return True
+        watch = asyncio.create_task(self._watch(reader))
+        try:
+            return await self._stream(writer, answer, self.requests[-1])
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+    async def _watch(self, reader):
+        if not await reader.read(1):
+            self.gone.set()
+
+    async def _stream(self, writer, answer, request):
+        if isinstance(answer, Hang):
+            if answer.after >= 0:
+                await self._head(writer)
+                await self._frames(writer, [delta(piece) for piece in TEXT[: answer.after]])
+            await asyncio.Event().wait()
+        if isinstance(answer, Raw):
+            return await self._raw(writer, answer)
+        if not request.get("stream"):
+            message = {"role": "assistant", "content": "".join(answer.pieces)}
+            usage = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
+            whole = {
+                "id": "c",
+                "object": "chat.completion",
+                "model": "double",
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "usage": usage,
+            }
+            await self._reply(writer, 200, json.dumps(whole).encode())
+            return True
+        await self._head(writer)
+        for at, piece in enumerate(answer.pieces):
+            if at == answer.hold:
+                await self.release.wait()
+            await self._frames(writer, [delta(piece)])
+        last = [*answer.extra, delta(finish=answer.finish)]
+        if request.get("stream_options", {}).get("include_usage"):
+            last.append({"choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}})
+        await self._frames(writer, last + ([b"[DONE]"] if answer.done else []))
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+    async def _raw(self, writer, answer):
+        await self._head(writer, answer.kind)
+        step = answer.step or max(1, len(answer.data))
+        for at in range(0, len(answer.data), step):
+            self._chunk(writer, answer.data[at : at + step])
+            await writer.drain()
+            if answer.step:
+                await asyncio.sleep(0)
+        if not answer.reset:
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+        return False
+
+    async def _head(self, writer, kind="text/event-stream"):
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        await writer.drain()
+
+    async def _frames(self, writer, values):
+        for value in values:
+            self._chunk(writer, frame(value))
+        await writer.drain()
+
+    def _chunk(self, writer, data):
+        writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    async def _reply(self, writer, status, body, kind="application/json"):
+        writer.write(f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
