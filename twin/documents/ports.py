@@ -70,7 +70,7 @@ class Memory(Protocol):
         """The live documents of this source among `uris`, by uri."""
         ...
 
-    def uris(self) -> AsyncGenerator[str, None]:
+    def uris(self) -> AsyncIterator[str]:
         """The live uris of this source, for one whose listing shows only its newest documents."""
         ...
 
