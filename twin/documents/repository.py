@@ -25,6 +25,7 @@ _LOCK_FILES = (
     "cargo.lock go.sum gemfile.lock composer.lock mix.lock flake.lock podfile.lock packages.lock.json"
 )
 _LOCKS = frozenset(_LOCK_FILES.split())
+UNKNOWN = -1  # size of what is no blob or not there
 _MODES = {"120000": "a symbolic link", "160000": "a submodule"}
 
 
@@ -80,7 +81,7 @@ def parse_tree(output: bytes) -> Iterator[Blob]:
         head, tab, path = line.partition(b"\t")
         fields = head.decode("ascii", "replace").split()
         if tab and len(fields) == 4:  # noqa: PLR2004 - mode, type, id, size
-            size = int(fields[3]) if fields[3].isdigit() else 0
+            size = int(fields[3]) if fields[3].isdigit() else UNKNOWN
             yield Blob(fields[0], fields[2], size, path.decode("utf-8", "surrogateescape"))
 
 

@@ -197,7 +197,7 @@ async def _files(git: Git, source: GitSource, at: Checkout, blobs: Sequence[Blob
 def _file(source: GitSource, at: Checkout, blob: Blob, data: bytes | None) -> Item:
     uri = at.uri(blob.path)
     if data is None:
-        return Failed(uri, "its content is not in this partial clone; run `git fetch --refetch` there")
+        return Failed(uri, "its content is not in this clone; clone it again without --filter")
     text, reason = repository.read(blob, data)
     if reason:
         return Skipped(uri, reason)

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from twin.documents.giturl import masked
@@ -50,7 +50,7 @@ _REMEDIES = (
         r"couldn't find remote ref|not our ref|unknown revision|Needed a single revision",
         "the ref is not there; check `ref` or leave it out",
     ),
-    (r"transport '?\w+'? not allowed", "this kind of address is not asked for"),
+    (r"promisor remote|transport '?\w+'? not allowed", "it is a partial clone that lacks files; clone it without --filter"),
 )
 
 
@@ -127,12 +127,14 @@ class Git:
             raise SourceError(f"{self._name}: git is not installed; install it, or leave the source out") from exc
         try:
             yield process
-        finally:
-            if process.returncode is None:
+        except BaseException:
+            with suppress(ProcessLookupError):
                 process.kill()
+            raise
+        finally:
             if process.stdin is not None:
                 process.stdin.close()
-            await process.wait()
+            await process.wait()  # cat-file ends when its input does
 
 
 async def _feed(stdin: asyncio.StreamWriter, ids: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """What the tests of fetchers share: a memory that remembers, and a listing taken to its end."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 from twin.documents.ports import Failed, Found, Listed, Nothing, Same, Skipped
@@ -73,6 +74,16 @@ class Seen:
     @property
     def nothing(self):
         return self.items == [Nothing()]
+
+
+@contextmanager
+def reason(kind):
+    """What was raised of `kind`, if anything was: for laws of the form "a result or a reason"."""
+    given = []
+    try:
+        yield given
+    except kind as exc:
+        given.append(str(exc))
 
 
 async def listed(fetcher, source, memory=None):

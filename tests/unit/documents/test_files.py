@@ -192,9 +192,7 @@ async def test_a_page_says_its_charset(tmp_path):
 
 @pytest.mark.parametrize("name", ["a\nb.md", 'it\'s "so".md', "ünïcode 日本.md", "#%?&.md", "-rf.md", b"bytes-\xff.md"])
 async def test_any_name_makes_a_printable_uri(tmp_path, name):
-    path = os.path.join(os.fsencode(tmp_path), os.fsencode(name))
-    with open(path, "w") as file:
-        file.write("text")
+    (tmp_path / os.fsdecode(name)).write_text("text")
     document = (await read(tmp_path)).document
     assert document.uri.isprintable()
     assert document.uri.isascii()

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.documents.reading import reason
 from twin.documents.text import NotTextError, decode, first_heading, is_blank, printable, title_of
 
 
@@ -33,12 +34,11 @@ def test_random_bytes_are_no_text():
 
 @given(st.binary(max_size=200), st.booleans())
 def test_decoding_gives_text_or_a_reason(data, guess):
-    try:
+    text = ""
+    with reason(NotTextError) as given:
         text = decode(data, guess=guess)
-    except NotTextError as exc:
-        assert str(exc)
-    else:
-        assert "\r" not in text
+    assert "\r" not in text
+    assert all(given)
 
 
 @pytest.mark.parametrize(
