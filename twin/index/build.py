@@ -1,13 +1,14 @@
 """What changed in the documents -> the same change in an index: chunked, embedded, written, and the stale removed after.
 
-Costs what changed, not what is stored. Killed at any point and run again it ends in the same state: chunk ids are deterministic,
-writes come before deletions, and a source's revision is marked only after both. Knows neither Qdrant nor any model runtime.
+Costs what changed, not what is stored. Killed at any point and run again it ends in the same state: chunk ids are
+deterministic, writes come before deletions, and a source's revision is marked only after both. Knows
+neither Qdrant nor any model runtime.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -71,10 +72,10 @@ async def build(
     documents: Documents,
     store: IndexStore,
     embedder: Embedder,
+    *,
     clean: Clean,
     limits: Limits,
     cleaning: str,
-    *,
     on_progress: OnProgress | None = None,
 ) -> BuildReport:
     """Bring the index of this recipe up to date with `documents`, making it when it is not there.
@@ -98,7 +99,7 @@ async def build(
     return replace(report, seconds=round(time.monotonic() - started, 3))
 
 
-async def _batches(documents: Documents, source: str, after: int, clean: Clean, limits: Limits) -> AsyncIterator[_Batch]:
+async def _batches(documents: Documents, source: str, after: int, clean: Clean, limits: Limits) -> AsyncGenerator[_Batch, None]:
     batch = _Batch(source)
     async for change in documents.changes(source, after):
         _add(batch, change, clean, limits)

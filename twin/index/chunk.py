@@ -83,7 +83,7 @@ def _chunk(document: Document, position: int, span: tuple[int, int], outline: Ou
 
 def _chunk_id(document: str, text: str, nth: int) -> str:
     made = hashlib.sha256(f"{document}\x1f{nth}\x1f{text}".encode("utf-8", "surrogatepass"))
-    return str(uuid.UUID(bytes=made.digest()[:16], version=8))
+    return str(uuid.UUID(bytes=made.digest()[:16], version=5))
 
 
 def embedded_text(chunk: Chunk) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*$")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 CODE_NAME = re.compile(
-    r"^([ \t]*)(?:export |default |pub |public |private |static |async )*(?:def|class|func|function|fn|impl|struct|interface|type)\s+"
-    r"(?:\([^)]*\)\s*)?([A-Za-z_]\w*)",
+    r"^([ \t]*)(?:export |default |pub |public |private |static |async )*"
+    r"(?:def|class|func|function|fn|impl|struct|interface|type)\s+(?:\([^)]*\)\s*)?([A-Za-z_]\w*)",
     re.MULTILINE,
 )
 

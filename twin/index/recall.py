@@ -1,7 +1,7 @@
 """An index -> how often it finds its own documents: the gate before it goes live, and the switch behind the gate.
 
-Known-item search: a sentence is taken out of a sampled passage and asked; the item is found when one of the first ten passages holds
-that sentence. The method is Azzopardi and de Rijke's (SIGIR 2006), with a sentence in place of sampled terms.
+Known-item search: a sentence is taken out of a sampled passage and asked; the item is found when one of the first ten
+passages holds that sentence. The method is Azzopardi and de Rijke's (SIGIR 2006), with a sentence in place of sampled terms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from twin.records import Chunk, Filter, IndexInfo
 
 SAMPLE = 200
 DEPTH = 10
-WORDS = (5, 30)  # a sentence that may be asked has so many words
+WORDS = (6, 40)  # a sentence that may be asked has so many words
+WORD = re.compile(r"[^\W\d_]{3,}")
 SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\n+")
 MISSES_SHOWN = 5
 
@@ -52,10 +53,10 @@ async def measure(store: IndexStore, index: str, embedder: Embedder, sample: int
 
 
 def known_item(chunk: Chunk) -> str:
-    """The sentence nearest to the middle of the passage that is long enough to mean something; empty when there is none."""
-    sentences = [part.strip() for part in SENTENCE.split(chunk.text)]
-    fit = [one for one in sentences if WORDS[0] <= len(one.split()) <= WORDS[1]]
-    return fit[len(fit) // 2] if fit else ""
+    """The sentence of the passage with the most words in it; empty when none is long enough to mean something."""
+    sentences = ((len(WORD.findall(part)), part.strip()) for part in SENTENCE.split(chunk.text))
+    fit = [(words, sentence) for words, sentence in sentences if WORDS[0] <= words <= WORDS[1]]
+    return max(fit)[1] if fit else ""
 
 
 async def switch(store: IndexStore, index: str, embedder: Embedder, threshold: float) -> RecallReport:

@@ -1,0 +1,134 @@
+"""The few words of ASGI that the routes use: a request's parts in, a reply out, errors in OpenAI's form. Knows no route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from twin.drivers.keys import Key
+from twin.errors import AnswerError, QuestionError, UnavailableError
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+BODY_LIMIT = 1_000_000  # bytes
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+JSON = (b"content-type", b"application/json")
+SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
+
+
+class GoneError(Exception):
+    """The client went away."""
+
+
+class RequestError(AnswerError):
+    """A request that never becomes a question: route, method, key, size."""
+
+    def __init__(self, status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, status=status, code=code)
+        self.headers = dict(headers or {})
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request and the way to answer it. `started` is true once the status went out."""
+
+    scope: Scope
+    receive: Receive
+    raw_send: Send
+    key: Key | None = None
+    started: bool = False
+    status: int = 0
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """The request's headers by lower-case name; of several of one name the last."""
+        return dict(self.scope["headers"])
+
+    async def body(self, limit: int = BODY_LIMIT) -> bytes:
+        """The whole body. Raises RequestError 413 beyond `limit`, GoneError when the client leaves."""
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise GoneError
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise RequestError(
+                    413, f"the request is larger than {limit:,} bytes", "request_too_large", {"connection": "close"}
+                )
+            parts.append(part)
+            if not message.get("more_body"):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def start(self, status: int, headers: Any) -> None:
+        """Send status and headers."""
+        self.started, self.status = True, status
+        await self.raw_send({"type": "http.response.start", "status": status, "headers": list(headers)})
+
+    async def send(self, data: bytes, *, more: bool = True) -> None:
+        """Send a part of the body."""
+        await self.raw_send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def reply(self, status: int, data: bytes, headers: Any = (JSON,)) -> None:
+        """Send a whole reply."""
+        await self.start(status, (*headers, (b"content-length", str(len(data)).encode())))
+        await self.send(b"" if self.scope["method"] == "HEAD" else data, more=False)
+
+    async def json(self, status: int, value: Any, headers: Any = ()) -> None:
+        """Send a JSON value."""
+        await self.reply(status, msgspec.json.encode(value), (JSON, *headers))
+
+    async def gone(self) -> None:
+        """Wait until the client leaves."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+def decode(body: bytes) -> Any:
+    """A JSON object. Raises QuestionError."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise QuestionError(f"the request is not valid JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise QuestionError("the request must be a JSON object")
+    return value
+
+
+def convert(value: Any, type: Any) -> Any:
+    """`value` as `type`. Raises QuestionError naming the field."""
+    try:
+        return msgspec.convert(value, type)
+    except msgspec.ValidationError as exc:
+        reason, _, path = str(exc).partition(" - at `$")
+        param = path.rstrip("`").removeprefix(".")
+        raise QuestionError(f"{param}: {reason}" if param else reason, param=param) from exc
+
+
+def error_of(exc: AnswerError) -> dict[str, Any]:
+    """OpenAI's form of an error."""
+    kind = TYPES.get(exc.status, "invalid_request_error" if exc.status < 500 else "server_error")  # noqa: PLR2004
+    error: dict[str, Any] = {"message": str(exc), "type": kind, "param": exc.param or None, "code": exc.code}
+    if trace := getattr(exc, "trace_id", ""):
+        error["trace"] = trace
+    return {"error": error}
+
+
+def headers_of(exc: AnswerError) -> list[tuple[bytes, bytes]]:
+    """The headers that go with an error."""
+    named = dict(getattr(exc, "headers", {}))
+    if isinstance(exc, UnavailableError):
+        named["retry-after"] = str(exc.retry_after)
+    return [(name.encode(), value.encode()) for name, value in named.items()]

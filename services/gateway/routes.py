@@ -1,0 +1,135 @@
+"""The routes beside the chat: retrieve, embeddings, models, feedback, traces, health and metrics."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from services.gateway import wire
+from services.gateway.http import Request, convert, decode
+from services.gateway.state import TRACE_ID, Gateway
+from twin.errors import AnswerError, QuestionError, TwinError
+from twin.records import Filter, Question
+
+CREATED = 1_700_000_000  # OpenAI's clients want a time; a model of ours has none
+UP_DOWN = {"up": 1.0, "down": -1.0}
+
+
+class Retrieve(Struct):
+    """POST /v1/retrieve."""
+
+    query: Annotated[str, Meta(min_length=1)]
+    k: Annotated[int, Meta(ge=1, le=100)] = 6
+    filter: wire.TwinFilter | None = None
+
+
+class Embed(Struct):
+    """POST /v1/embeddings."""
+
+    input: str | Annotated[list[str], Meta(min_length=1, max_length=512)]
+    model: str = ""
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+class Feedback(Struct):
+    """POST /v1/feedback."""
+
+    trace: str
+    score: Annotated[float, Meta(ge=-1, le=1)] | Literal["up", "down"]
+    comment: Annotated[str, Meta(max_length=10_000)] = ""
+
+
+async def retrieve(state: Gateway, request: Request) -> None:
+    """Passages without an answer."""
+    asked = convert(decode(await request.body()), Retrieve)
+    wanted = asked.filter or wire.TwinFilter()
+    question = Question(asked.query, filter=Filter(wanted.author, wanted.kind, wanted.source), k=asked.k)
+    index, found = await state.answerer.retrieve(question)
+    await request.json(200, {"index": index, "release": state.release, "data": [wire.passage(one) for one in found]})
+
+
+async def embeddings(state: Gateway, request: Request) -> None:
+    """Vectors of the index's embedder."""
+    asked = convert(decode(await request.body()), Embed)
+    texts = [asked.input] if isinstance(asked.input, str) else asked.input
+    vectors = await state.embedder.embed(texts)
+    shown = [_packed(one) if asked.encoding_format == "base64" else list(one) for one in vectors]
+    data = [{"object": "embedding", "index": i, "embedding": one} for i, one in enumerate(shown)]
+    tokens = sum(len(text) for text in texts) // 4
+    used = {"prompt_tokens": tokens, "total_tokens": tokens}
+    await request.json(200, {"object": "list", "model": state.embedder_name, "data": data, "usage": used})
+
+
+def _packed(vector: Any) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+async def models(state: Gateway, request: Request) -> None:
+    """The one model, with what stands behind it."""
+    about = {
+        "release": state.release,
+        "index": await state.searcher.live(),
+        "mode": state.answerer.mode,
+        "model": state.answerer.model,
+    }
+    model = {"id": wire.MODEL, "object": "model", "created": CREATED, "owned_by": "llm-twin", "twin": about}
+    await request.json(200, {"object": "list", "data": [model]})
+
+
+async def feedback(state: Gateway, request: Request) -> None:
+    """Keep a score for a trace, instead of an earlier one."""
+    given = convert(decode(await request.body()), Feedback)
+    if not TRACE_ID.fullmatch(given.trace):
+        raise QuestionError("trace: is no trace id; it stands in the answer's twin.trace", param="trace")
+    value = UP_DOWN[given.score] if isinstance(given.score, str) else given.score
+    await state.traces.score(given.trace, "feedback", value, given.comment)
+    if state.on_feedback:
+        state.on_feedback(given.trace, "feedback", value, given.comment)
+    await request.json(200, {"trace": given.trace, "score": value})
+
+
+async def trace(state: Gateway, request: Request) -> None:
+    """One trace, with the step at fault where a rule can tell."""
+    wanted = request.scope["path"].rpartition("/")[2]
+    found = await state.traces.get(wanted) if TRACE_ID.fullmatch(wanted) else None
+    if found is None:
+        raise AnswerError("there is no such trace; only the newest are kept", status=404, code="trace_not_found")
+    fault = state.find_fault(found) if state.find_fault else None
+    await request.json(200, wire.trace(found, [fault] if fault else []))
+
+
+async def healthz(_state: Gateway, request: Request) -> None:
+    """The process is alive."""
+    await request.json(200, {"status": "ok"})
+
+
+async def readyz(state: Gateway, request: Request) -> None:
+    """Whether questions can be answered; if not, what is missing."""
+    lacking = await missing(state)
+    await request.json(503 if lacking else 200, {"ready": not lacking, "missing": lacking, "release": state.release})
+
+
+async def missing(state: Gateway) -> list[str]:
+    """What keeps this gateway from answering, in words."""
+    found = ["the gateway is stopping"] if state.draining else []
+    try:
+        if not await state.searcher.live():
+            found.append("no index is live: run `twin documents sync`, then `twin index build --switch`")
+        if state.upstream:
+            await state.upstream.models()
+    except TwinError as exc:
+        found.append(str(exc))
+    return found
+
+
+async def metrics(state: Gateway, request: Request) -> None:
+    """Prometheus' text."""
+    m = state.metrics
+    m.active.set(state.admission.active)
+    m.waiting.set(state.admission.waiting)
+    m.dropped.set(getattr(state.sink, "dropped", 0))
+    m.release.labels(state.release).set(1)
+    await request.reply(200, m.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

@@ -1,0 +1,98 @@
+"""A Gateway -> a listening process: uvicorn on uvloop and httptools, drained on SIGTERM. Knows no route."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from services.gateway.app import build
+from services.gateway.auth import is_loopback
+from services.gateway.state import Gateway
+from twin.errors import SettingsError
+
+BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    """uvicorn with signals of our own: the first drains, the second ends at once; the exit status stays 0."""
+
+    def __init__(self, config: uvicorn.Config, state: Gateway) -> None:
+        super().__init__(config)
+        self._state = state
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        caught = (signal.SIGTERM, signal.SIGINT)
+        for one in caught:
+            loop.add_signal_handler(one, self._stop)
+        try:
+            yield
+        finally:
+            for one in caught:
+                loop.remove_signal_handler(one)
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = self._state.draining = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SettingsError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        raise SettingsError(
+            f"{host}:{port}: cannot be listened on ({exc.strerror}); choose another with --host and --port"
+        ) from exc
+
+
+async def serve(
+    state: Gateway, host: str, port: int, *, drain_timeout: float, on_ready: Callable[[str], Any] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError off loopback without keys, or when the port is taken."""
+    if not is_loopback(host) and not len(state.keys):
+        raise SettingsError(
+            f"{host} can be reached by others and there is no key: `twin keys create --name NAME --scope ask` makes one, "
+            "or serve on 127.0.0.1"
+        )
+    sock = listen(host, port)
+    config = uvicorn.Config(
+        build(state),
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="critical",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(drain_timeout),
+    )
+    server = _Server(config, state)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{sock.getsockname()[1]}"
+    ready = asyncio.ensure_future(_say_ready(server, address, on_ready))
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        ready.cancel()
+        sock.close()
+        if state.session is not None:
+            await state.session.close()
+
+
+async def _say_ready(server: uvicorn.Server, address: str, on_ready: Callable[[str], Any] | None) -> None:
+    while not server.started:  # noqa: ASYNC110  uvicorn has a flag and no event
+        await asyncio.sleep(0.01)
+    if on_ready:
+        said = on_ready(address)
+        if asyncio.iscoroutine(said):
+            await said

@@ -1,0 +1,113 @@
+"""Writes the committed files that code renders, or with `--check` says which are stale: the CLI reference and README's tree."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- tree: rendered by `make render` -->", "<!-- end of tree -->"
+ROOMS = {  # rooms that are no Python package, in the words of their own first line of documentation
+    "tests": "unit, integration, doubles and bench",
+    "docs": "guides, decisions, benchmarks and the CLI reference",
+}
+PACKAGES = (
+    "twin/documents",
+    "twin/index",
+    "twin/answer",
+    "twin/drivers",
+    "twin/cli",
+    "services/gateway",
+    "tools",
+)
+
+
+def cli_reference() -> str:
+    """Every command with its help, as Markdown."""
+    import typer
+
+    from twin.cli.app import app
+
+    lines = [
+        "# `twin`: the command line",
+        "",
+        "Rendered from the commands by `make render`; `twin COMMAND --help` prints the same.",
+        "",
+    ]
+    for path, command in _commands(typer.main.get_command(app), ("twin",)):
+        lines += [f"{'#' * min(len(path) + 1, 4)} `{' '.join(path)}`", "", *_described(command), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _commands(below, (*path, name))
+
+
+def _described(command: Any) -> Iterator[str]:
+    yield " ".join(line or "\n\n" for line in (command.help or "").splitlines()).replace(" \n\n ", "\n\n")
+    rows = [_row(param) for param in command.params if getattr(param, "name", "") != "help"]
+    if rows:
+        yield ""
+        yield "| parameter | default | meaning |"
+        yield "|---|---|---|"
+        yield from rows
+
+
+def _row(param: Any) -> str:
+    names = (
+        ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+        if param.param_type_name == "option"
+        else f"`{param.human_readable_name}`"
+    )
+    default = param.show_default if isinstance(param.show_default, str) else param.default
+    shown = "" if default in (None, "", False) or callable(default) else f"`{getattr(default, 'value', default)}`"
+    choices = getattr(param.type, "choices", ())
+    meaning = getattr(param, "help", "") or ""
+    if choices:
+        meaning += f" One of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}."
+    return f"| {names} | {shown} | {meaning.strip()} |"
+
+
+def readme() -> str:
+    """README.md with its tree made new from the first lines of the packages' docstrings."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    width = max(map(len, (*PACKAGES, *ROOMS))) + 2
+    rooms = [f"{package + '/':<{width}}{_first_line(ROOT / package)}" for package in PACKAGES]
+    rooms += [f"{room + '/':<{width}}{text}" for room, text in ROOMS.items()]
+    return "\n".join([before + BEGIN, "```text", *rooms, "```", END]) + after
+
+
+def _first_line(package: Path) -> str:
+    init = package / "__init__.py"
+    return (ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or "").splitlines()[0]
+
+
+RENDERED: dict[str, Callable[[], str]] = {"docs/cli.md": cli_reference, "README.md": readme}
+
+
+def main() -> int:
+    """Write, or check."""
+    check = "--check" in sys.argv[1:]
+    stale = [name for name, render in RENDERED.items() if _write(ROOT / name, render(), check=check)]
+    for name in stale:
+        print(f"{name} is stale: run `make render` and commit it" if check else f"wrote {name}", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+def _write(path: Path, text: str, *, check: bool) -> bool:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    if not check:
+        path.write_text(text, encoding="utf-8")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

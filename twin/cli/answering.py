@@ -1,0 +1,135 @@
+"""Settings -> an Answerer and what it needs: shared by `twin ask` and `twin serve`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twin.cli.place import Place
+from twin.cli.wiring import embedder, indexes, release_id
+from twin.errors import SettingsError
+
+if TYPE_CHECKING:
+    from twin.answer.answerer import Answerer
+    from twin.answer.ports import Reranker
+    from twin.drivers.openai.generator import OpenAIGenerator
+    from twin.drivers.opik.sender import OpikSender
+    from twin.drivers.sqlite.traces import TraceStore
+    from twin.index.ports import Embedder, IndexStore
+    from twin.records import Trace
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """Every trace goes to the local store, and to Opik where that is set."""
+
+    local: TraceStore
+    opik: OpikSender | None
+
+    @property
+    def dropped(self) -> int:
+        """Traces that found no room, here or there."""
+        return self.local.dropped + (self.opik.dropped if self.opik else 0)
+
+    def put(self, trace: Trace) -> None:
+        self.local.put(trace)
+        if self.opik:
+            self.opik.put(trace)
+
+
+@dataclass(frozen=True)
+class Answering:
+    """An answerer with its parts, open."""
+
+    answerer: Answerer
+    index: IndexStore
+    embedder: Embedder
+    sinks: Sinks
+    generator: OpenAIGenerator | None
+
+
+@asynccontextmanager
+async def answering(here: Place) -> AsyncIterator[Answering]:
+    """Everything that answers, as settings say; closed in reverse order. Raises SettingsError."""
+    from twin.answer.answerer import Answerer
+
+    s = here.settings
+    async with AsyncExitStack() as stack:
+        index = await stack.enter_async_context(indexes(here))
+        model = await stack.enter_async_context(embedder(here))
+        sinks = await _sinks(here, stack)
+        model_server = await generator(here, stack)
+        answerer = Answerer(
+            embedder=model,
+            searcher=index,
+            sink=sinks,
+            generator=model_server,
+            completer=model_server,
+            reranker=await _reranker(here, stack),
+            understanding=s.understand and model_server is not None,
+            expansions=s.expand if model_server else 0,
+            prompt=_prompt(here),
+            release=release_id(here),
+        )
+        yield Answering(answerer, index, model, sinks, model_server)
+
+
+def _prompt(here: Place) -> Any:
+    from dataclasses import replace
+
+    from twin.answer.prompt import Prompt
+
+    return replace(Prompt(), tokens=here.settings.prompt_tokens)
+
+
+async def _sinks(here: Place, stack: AsyncExitStack) -> Sinks:
+    from twin.drivers.sqlite.traces import TraceStore
+
+    s = here.settings
+    local = TraceStore(here.made() / "traces.db", kept=s.traces_kept)
+    await local.open()
+    stack.push_async_callback(local.close)
+    if not s.opik_url:
+        return Sinks(local, None)
+    from twin.drivers.opik.sender import OpikSender
+
+    opik = OpikSender(s.opik_url, key=s.opik_key, workspace=s.opik_workspace, project=s.opik_project)
+    stack.callback(opik.close)
+    return Sinks(local, opik)
+
+
+async def generator(here: Place, stack: AsyncExitStack) -> OpenAIGenerator | None:
+    """The model server's driver, closed with `stack`; None when none is set. Raises SettingsError."""
+    s = here.settings
+    if not s.model_url:
+        return None
+    if not s.model_name:
+        raise SettingsError("model_url is set but model_name is not: give the name by which the server calls its model")
+    from twin.drivers.openai.generator import OpenAIGenerator
+    from twin.drivers.openai.http import Server, Timeouts
+
+    timeouts = Timeouts(s.connect_timeout, s.first_token_timeout, s.idle_timeout, s.total_timeout)
+    made = OpenAIGenerator(Server(s.model_url, key=s.model_key, timeouts=timeouts), s.model_name)
+    stack.push_async_callback(made.close)
+    return made
+
+
+async def _reranker(here: Place, stack: AsyncExitStack) -> Reranker | None:
+    s = here.settings
+    kind, _, name = s.rerank.partition(":")
+    if not s.rerank:
+        return None
+    if kind == "fastembed" and name:
+        from twin.drivers.rerank import FastembedReranker
+
+        return FastembedReranker(name, threads=s.embed_threads)
+    if kind == "openai" and name and s.rerank_url:
+        from twin.drivers.openai.http import Server
+        from twin.drivers.rerank import ServerReranker
+
+        remote = ServerReranker(Server(s.rerank_url, key=s.rerank_key), name)
+        stack.push_async_callback(remote.close)
+        return remote
+    raise SettingsError(f"rerank {s.rerank!r} is none of fastembed:MODEL, openai:MODEL (which also needs rerank_url)")

@@ -1,0 +1,52 @@
+"""The command tree: which noun has which verbs. Help texts are the docstrings of the commands."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twin.cli import ask, config, doctor, documents, index, init, keys, serve, traces
+
+app = typer.Typer(
+    help="An assistant that answers from its author's own writing and code, with citations.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"twin {version('llm-twin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option("-C", "--folder", help="The twin's folder: where sources.yaml and .twin/ are.", show_default="here")
+    ] = Path(),
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """An assistant that answers from its author's own writing and code, with citations.
+
+    Start with `twin init`, then `twin up`.
+    """
+    context.obj = folder
+
+
+app.command("init")(init.init)
+app.command("up")(serve.up)
+app.add_typer(documents.app, name="documents")
+app.add_typer(index.app, name="index")
+app.command("ask")(ask.ask)
+app.command("serve")(serve.serve)
+app.add_typer(traces.app, name="traces")
+app.add_typer(keys.app, name="keys")
+app.add_typer(config.app, name="config")
+app.command("doctor")(doctor.doctor)

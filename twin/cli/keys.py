@@ -1,0 +1,70 @@
+"""`twin keys`: who may ask the gateway."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from twin.cli.output import Output, OutputOption, say, show, table
+from twin.cli.place import place
+from twin.drivers.keys import SCOPES, Key, Keys
+
+app = typer.Typer(help="Keys of the gateway.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def root() -> None:
+    """Keys of the gateway: made once, kept as hashes, revoked at once."""
+
+
+def _shown(key: Key) -> dict[str, Any]:
+    limit, expires = key.per_minute or "", key.expires
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "per_minute": limit,
+        "created": key.created,
+        "expires": expires,
+    }
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    name: Annotated[str, typer.Option(help="Who or what the key is for.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help=f"{', '.join(SCOPES)}; may be given several times.", show_default="ask")
+    ] = None,
+    per_minute: Annotated[int, typer.Option(min=0, help="Requests a minute; 0 is no limit.")] = 0,
+    expires: Annotated[datetime | None, typer.Option(help="When the key ends, in UTC.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Make a key and print it: the only time it is shown."""
+    ends = expires.replace(tzinfo=UTC).isoformat() if expires else ""
+    key, token = Keys(place(context).made() / "keys.json").create(name, scope or ["ask"], per_minute=per_minute, expires=ends)
+    if not show({**_shown(key), "key": token}, output):
+        say(f"key {key.id} for {key.name} ({', '.join(key.scopes)}); it is not shown again:")
+        print(token)
+
+
+@app.command("list")
+def list_keys(context: typer.Context, output: OutputOption = Output.TABLE) -> None:
+    """List the keys, without their secrets."""
+    rows = [_shown(key) for key in Keys(place(context).home / "keys.json").list()]
+    if not show(rows, output):
+        columns = ("id", "name", "scopes", "per_minute", "created", "expires")
+        cells = [(r["id"], r["name"], ", ".join(map(str, r["scopes"])), *(r[c] for c in columns[3:])) for r in rows]
+        table(columns, cells, right=("per_minute",), empty="no key; `twin keys create --name NAME` makes one")
+
+
+@app.command()
+def revoke(
+    context: typer.Context, identity: Annotated[str, typer.Argument(metavar="ID")], output: OutputOption = Output.TABLE
+) -> None:
+    """Take a key away; running gateways refuse it within a second."""
+    key = Keys(place(context).home / "keys.json").revoke(identity)
+    if not show({"revoked": key.id, "name": key.name}, output):
+        say(f"revoked key {key.id} ({key.name})")

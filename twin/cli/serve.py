@@ -1,0 +1,97 @@
+"""`twin serve`, and `twin up`: sync, build, switch, serve."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twin.cli import documents, index
+from twin.cli.output import say
+from twin.cli.place import Place, place, started
+
+if TYPE_CHECKING:
+    from services.gateway.state import Gateway
+    from twin.cli.answering import Answering
+
+HostOption = Annotated[str, typer.Option(help="Address to listen on; off loopback a key is needed.", show_default="host")]
+PortOption = Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default="port")]
+
+
+def serve(context: typer.Context, host: HostOption = "", port: PortOption = None) -> None:
+    """Serve the OpenAI-compatible API and the chat page until Ctrl-C or SIGTERM."""
+    run(place(context), host, port)
+
+
+def up(
+    context: typer.Context,
+    host: HostOption = "",
+    port: PortOption = None,
+    sources: documents.SourcesOption = None,
+    allow_mass_delete: documents.MassDeletionOption = False,
+) -> None:
+    """Sync the sources, build the index, make it live and serve: the whole twin on one machine."""
+    here = started(place(context, sources))
+    refresh(here, allow_mass_delete=allow_mass_delete)
+    run(here, host, port)
+
+
+def refresh(here: Place, *, allow_mass_delete: bool = False) -> None:
+    """Sync, build and switch. A source that failed is said and does not stop the rest."""
+    reports = asyncio.run(documents.synced(here, (), allow_mass_delete=allow_mass_delete, dry_run=False))
+    documents.print_reports(reports)
+    made = asyncio.run(index.built(here))
+    index.print_build(made)
+    if gate := asyncio.run(index.stay_live(here, made)):
+        index.print_switch(gate)
+
+
+def run(here: Place, host: str = "", port: int | None = None, on_ready: Any = None) -> None:
+    """Serve until a signal ends it. Raises SettingsError when it may not or cannot listen."""
+    import uvloop
+
+    uvloop.run(_served(here, host or here.settings.host, here.settings.port if port is None else port, on_ready))
+
+
+async def _served(here: Place, host: str, port: int, on_ready: Any) -> None:
+    from services.gateway.serve import serve as listen
+    from twin.cli.answering import answering
+
+    async with answering(here) as parts:
+        state = _gateway(here, parts)
+        if not await parts.index.live():
+            say("no index is live yet: /readyz says so until `twin index build --switch` made one")
+        await listen(state, host, port, drain_timeout=here.settings.drain_timeout, on_ready=on_ready or _said_ready)
+
+
+def _said_ready(address: str) -> None:
+    say(f"serving on {address} (chat page; API below {address}/v1); Ctrl-C ends it")
+
+
+def _gateway(here: Place, parts: Answering) -> Gateway:
+    from services.gateway.limits import Admission
+    from services.gateway.state import Gateway
+    from twin.answer.faults import find_fault
+    from twin.cli.wiring import keys
+
+    s = here.settings
+    return Gateway(
+        answerer=parts.answerer,
+        searcher=parts.index,
+        embedder=parts.embedder,
+        embedder_name=parts.embedder.name,
+        sink=parts.sinks,
+        traces=parts.sinks.local,
+        keys=keys(here),
+        admission=Admission(s.concurrency, s.queue, s.queue_timeout),
+        release=parts.answerer.release,
+        upstream=parts.generator,
+        upstream_url=s.model_url.rstrip("/"),
+        upstream_headers={"authorization": f"Bearer {s.model_key}"} if s.model_key else {},
+        on_feedback=parts.sinks.opik.score if parts.sinks.opik else None,
+        find_fault=find_fault,
+        connect_timeout=s.connect_timeout,
+        first_token_timeout=s.first_token_timeout,
+        total_timeout=s.total_timeout,
+    )

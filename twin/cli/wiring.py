@@ -1,0 +1,149 @@
+"""Settings -> drivers, opened and closed: the one place that knows which driver serves which Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from twin.cli.place import Place
+from twin.errors import SettingsError
+
+if TYPE_CHECKING:
+    from twin.documents.ports import DocumentStore, Fetcher
+    from twin.drivers.keys import Keys
+    from twin.index.chunk import Limits
+    from twin.index.ports import Embedder, IndexStore
+
+
+@asynccontextmanager
+async def documents(here: Place) -> AsyncIterator[DocumentStore]:
+    """The document store: MongoDB when `documents_url` is set, else SQLite in the twin's home."""
+    store: DocumentStore
+    if here.settings.documents_url:
+        from twin.drivers.mongo import MongoDocuments
+
+        store = MongoDocuments(here.settings.documents_url)
+    else:
+        from twin.drivers.sqlite import SqliteDocuments
+
+        store = SqliteDocuments(here.made() / "documents.db")
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def fetchers(here: Place) -> AsyncIterator[Mapping[str, Fetcher]]:
+    """A fetcher for each kind of source; those that crawl share one pace."""
+    from twin.documents.export import ExportFetcher
+    from twin.documents.feed import FeedFetcher
+    from twin.documents.files import FilesFetcher
+    from twin.documents.web import WebFetcher
+    from twin.drivers.git import GitFetcher
+    from twin.drivers.http import HttpPages
+
+    s = here.settings
+    pages = HttpPages(
+        s.crawl_user_agent,
+        concurrency=s.crawl_concurrency,
+        per_host=s.crawl_per_host,
+        delay=s.crawl_delay,
+        timeout=s.crawl_timeout,
+        max_bytes=s.crawl_max_bytes,
+    )
+    async with pages:
+        yield {
+            "git": GitFetcher(here.made() / "git"),
+            "web": WebFetcher(pages),
+            "feed": FeedFetcher(pages),
+            "files": FilesFetcher(),
+            "export": ExportFetcher(),
+        }
+
+
+@asynccontextmanager
+async def indexes(here: Place) -> AsyncIterator[IndexStore]:
+    """The indexes: a Qdrant server when `qdrant_url` is set, else the engine in the process, in the twin's home."""
+    s = here.settings
+    store: IndexStore
+    if s.qdrant_url:
+        from twin.drivers.qdrant.server import ServerIndexes
+
+        store = ServerIndexes(s.qdrant_url, s.qdrant_api_key, quantization=s.quantization, shards=s.shards, replicas=s.replicas)
+    else:
+        from twin.drivers.qdrant.edge import EdgeIndexes
+
+        store = EdgeIndexes(here.made() / "index", s.quantization)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def embedder(here: Place) -> AsyncIterator[Embedder]:
+    """The embedder that `embedder` names. Raises SettingsError."""
+    s = here.settings
+    kind, _, model = s.embedder.partition(":")
+    if s.embedder == "minilm":
+        from twin.drivers.minilm import MiniLM
+
+        made = MiniLM(here.made() / "cache", s.embed_threads)
+        try:
+            yield made
+        finally:
+            made.close()
+    elif kind == "fastembed" and model:
+        from twin.drivers.embedding import FastEmbed
+
+        yield FastEmbed(model, s.embed_threads)
+    elif kind == "openai" and model:
+        from twin.drivers.embedding import OpenAIEmbedder
+
+        if not s.embedder_url:
+            raise SettingsError(
+                f"embedder is {s.embedder}, but embedder_url is not set: give the server's address, ending in /v1"
+            )
+        async with OpenAIEmbedder(s.embedder_url, s.embedder_key, model) as remote:
+            yield remote
+    else:
+        raise SettingsError(f"embedder {s.embedder!r} is none of minilm, fastembed:MODEL, openai:MODEL")
+
+
+def limits(here: Place) -> Limits:
+    """How large chunks may be."""
+    from twin.index.chunk import Limits
+
+    s = here.settings
+    return Limits(s.chunk_article, s.chunk_post, s.chunk_repository)
+
+
+def release_id(here: Place) -> str:
+    """What release.yaml calls this release; `local` where there is none yet."""
+    import yaml
+
+    file = here.folder / here.settings.release_file
+    if not file.is_file():
+        return "local"
+    try:
+        return str(yaml.safe_load(file.read_text(encoding="utf-8"))["release"]["id"])
+    except (yaml.YAMLError, OSError, KeyError, TypeError) as exc:
+        raise SettingsError(f"{file}: has no release.id ({type(exc).__name__}); mend it or remove it") from exc
+
+
+@asynccontextmanager
+async def opened(*managers: Any) -> AsyncIterator[tuple[Any, ...]]:
+    """Several of these at once, closed in reverse order."""
+    async with AsyncExitStack() as stack:
+        yield tuple([await stack.enter_async_context(manager) for manager in managers])
+
+
+def keys(here: Place) -> Keys:
+    """The gateway's keys."""
+    from twin.drivers.keys import Keys
+
+    return Keys(here.home / "keys.json")

@@ -1,0 +1,242 @@
+"""A folder of indexes, each a shard of Qdrant's own engine. Blocking, for one process: sharing is `edge`'s work.
+
+<folder>/alias                  the name of the live index
+<folder>/<index>/meta.json      recipe, revisions, recall
+<folder>/<index>/shard/         the engine's files
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+
+from twin.drivers.qdrant.payload import DENSE, KEYWORDS, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload
+from twin.errors import IndexStoreError, RefusedError
+from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
+
+P = ParamSpec("P")
+R = TypeVar("R")
+PAGE = 256
+
+
+def mapped(method: Callable[P, R]) -> Callable[P, R]:
+    """The engine raises plain Exceptions: name the folder and say what to do, once, here."""
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except (IndexStoreError, RefusedError):
+            raise
+        except OSError as exc:
+            raise IndexStoreError(f"the index cannot be read or written: {exc.strerror} ({exc.filename})") from exc
+        except Exception as exc:  # the engine has no error type of its own
+            raise IndexStoreError(f"the index failed in {method.__name__}: {exc}") from exc
+
+    return call
+
+
+class Engine:
+    """The `IndexStore` calls, blocking. `quantization` is scalar, binary or empty."""
+
+    def __init__(self, folder: Path, quantization: str = "") -> None:
+        import qdrant_edge
+
+        self._q = qdrant_edge
+        self._folder = folder
+        self._quantization = quantization
+        self._shards: dict[str, Any] = {}
+        self._opening = threading.Lock()
+        self._bm25 = qdrant_edge.Bm25()
+
+    @mapped
+    def close(self) -> None:
+        for shard in self._shards.values():
+            shard.close()
+        self._shards.clear()
+
+    @mapped
+    def list(self) -> list[IndexInfo]:
+        live = self.live()
+        names = sorted(path.parent.name for path in self._folder.glob("*/meta.json"))
+        return [self._meta(name).info(chunks=self._count(name), live=name == live) for name in names]
+
+    @mapped
+    def live(self) -> str:
+        try:
+            return (self._folder / "alias").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    @mapped
+    def create(self, spec: IndexSpec) -> IndexInfo:
+        place = self._folder / spec.name
+        if not (place / "meta.json").exists():
+            shutil.rmtree(place, ignore_errors=True)  # half made by a process that was killed
+            (place / "shard").mkdir(parents=True)
+            self._shards[spec.name] = self._made(place / "shard", spec.dimension)
+            created = datetime.now(UTC).isoformat(timespec="microseconds")
+            self._write_meta(Meta(spec.name, spec, created))
+        return self._meta(spec.name).info(chunks=self._count(spec.name), live=spec.name == self.live())
+
+    def _made(self, place: Path, dimension: int) -> Any:
+        q = self._q
+        shard = q.EdgeShard.create(
+            str(place),
+            q.EdgeConfig(
+                vectors={DENSE: q.EdgeVectorParams(dimension, q.Distance.Cosine)},
+                sparse_vectors={SPARSE: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
+                quantization_config=self._quantized(),
+            ),
+        )
+        for key in KEYWORDS:
+            shard.update(q.UpdateOperation.create_field_index(key, q.PayloadSchemaType.Keyword))
+        return shard
+
+    def _quantized(self) -> Any:
+        q = self._q
+        known: dict[str, Callable[[], Any]] = {
+            "scalar": lambda: q.ScalarQuantizationConfig(q.ScalarType.Int8, always_ram=True),
+            "binary": lambda: q.BinaryQuantizationConfig(always_ram=True),
+            "product": lambda: q.ProductQuantizationConfig(q.CompressionRatio.X8, always_ram=True),
+        }
+        return known[self._quantization]() if self._quantization else None
+
+    @mapped
+    def write(self, index: str, chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
+        points = [
+            self._q.Point(one.id, {DENSE: list(vector), SPARSE: self._bm25.embed_document(_searched(one))}, payload(one))
+            for one, vector in zip(chunks, vectors, strict=True)
+        ]
+        self._shard(index).update(self._q.UpdateOperation.upsert_points(points))
+
+    @mapped
+    def update(self, index: str, chunks: Sequence[Chunk]) -> None:
+        for one in chunks:
+            self._shard(index).update(self._q.UpdateOperation.overwrite_payload([one.id], payload(one)))
+
+    @mapped
+    def stored(self, index: str, documents: Sequence[str]) -> Mapping[str, Mapping[str, Chunk]]:
+        found: dict[str, dict[str, Chunk]] = {}
+        if documents:
+            match = self._q.FieldCondition("document", match=self._q.MatchAny(list(documents)))
+            offset: Any = None
+            while True:
+                page, offset = self._scroll(index, PAGE, offset, self._q.Filter(must=[match]))
+                for one in page:
+                    found.setdefault(one.document, {})[one.id] = one
+                if offset is None:
+                    break
+        return found
+
+    @mapped
+    def remove(self, index: str, chunk_ids: Sequence[str]) -> None:
+        self._shard(index).update(self._q.UpdateOperation.delete_points(list(chunk_ids)))
+
+    @mapped
+    def mark(self, index: str, revisions: Mapping[str, int] | None, recall: float | None) -> None:
+        self._shard(index).flush()  # what is marked as written must be on disk
+        self._write_meta(self._meta(index).marked(revisions, recall))
+
+    @mapped
+    def optimize(self, index: str) -> None:
+        self._shard(index).optimize()
+
+    @mapped
+    def switch(self, index: str) -> None:
+        self._meta(index)
+        _write(self._folder / "alias", index.encode())
+
+    @mapped
+    def drop(self, index: str) -> None:
+        if index == self.live():
+            raise RefusedError(f"index {index} is live: switch to another one before dropping it")
+        self._meta(index)
+        (self._folder / index / "meta.json").unlink()  # from here on it is half made
+        if shard := self._shards.pop(index, None):
+            shard.close()
+        shutil.rmtree(self._folder / index)
+
+    @mapped
+    def search(self, index: str, vector: Sequence[float] | None, text: str, filter: Filter, limit: int) -> Sequence[Passage]:
+        name = index or self.live()
+        if not name:
+            return []
+        q = self._q
+        must: list[Any] = [q.FieldCondition(key, match=q.MatchValue(value)) for key, value in conditions(filter).items()]
+        only = q.Filter(must=must) if must else None
+        wanted = max(PREFETCH, limit)
+        legs = []
+        if vector is not None:
+            legs.append(q.Prefetch(limit=wanted, query=q.Query.Nearest(list(vector), using=DENSE), filter=only))
+        if text and (sparse := self._bm25.embed_query(text)).indices:
+            legs.append(q.Prefetch(limit=wanted, query=q.Query.Nearest(sparse, using=SPARSE), filter=only))
+        if not legs:
+            return []
+        request = q.QueryRequest(limit=limit, prefetches=legs, query=q.Fusion.Rrf(RRF_K), with_payload=True)
+        hits = self._shard(name).query(request)
+        return [Passage(rank, hit.score, chunk_of(hit.id, hit.payload)) for rank, hit in enumerate(hits, 1)]
+
+    @mapped
+    def page(self, index: str, after: str, limit: int) -> tuple[Sequence[Chunk], str]:
+        """Up to `limit` chunks in order of id from `after` on, and where the next page begins (empty at the end)."""
+        chunks, offset = self._scroll(index or self.live(), limit, after or None, None)
+        return chunks, str(offset or "")
+
+    def _scroll(self, index: str, limit: int, offset: Any, only: Any) -> tuple[Sequence[Chunk], Any]:
+        request = self._q.ScrollRequest(offset=offset, limit=limit, filter=only, with_payload=True)
+        records, following = self._shard(index).scroll(request)
+        return [chunk_of(one.id, one.payload) for one in records], following
+
+    def _count(self, index: str) -> int:
+        return int(self._shard(index).count(self._q.CountRequest(exact=True)))
+
+    def _shard(self, index: str) -> Any:
+        shard = self._shards.get(index)
+        if shard is None:
+            with self._opening:
+                if index not in self._shards:
+                    self._meta(index)
+                    self._shards[index] = self._q.EdgeShard.load(str(self._folder / index / "shard"))
+                shard = self._shards[index]
+        return shard
+
+    def _meta(self, index: str) -> Meta:
+        file = self._folder / index / "meta.json"
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Meta)
+        except FileNotFoundError as exc:
+            raise IndexStoreError(f"there is no index {index!r}: `twin index list` shows those that are") from exc
+        except msgspec.MsgspecError as exc:
+            raise IndexStoreError(f"{file}: is damaged ({exc}); remove {file.parent} and run `twin index build`") from exc
+
+    def _write_meta(self, meta: Meta) -> None:
+        _write(self._folder / meta.name / "meta.json", msgspec.json.format(msgspec.json.encode(meta)))
+
+
+def _searched(chunk: Chunk) -> str:
+    """What BM25 sees: title and headings count as words of the passage."""
+    return "\n".join((chunk.title, *chunk.heading, chunk.text))
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
