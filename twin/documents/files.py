@@ -81,8 +81,8 @@ class _Place:
             raise SourceError(f"{self.source.name}: {self.path} is a file; name its folder, and the file in `include`") from exc
         except (OSError, zipfile.BadZipFile, ValueError) as exc:
             raise SourceError(f"{self.source.name}: {self.path} cannot be listed: {exc}") from exc
-        seen = (f"{entry.path}\0{entry.token}" for entry in listing.entries)
-        return listing, stamps.cursor(self.source, *seen, *listing.links)
+        seen = "\0".join([f"{path}\0{token}" for path, _, token in listing.entries])
+        return listing, stamps.cursor(self.source, seen, *listing.links)
 
     async def items(self, entries: Sequence[Entry], memory: Memory) -> AsyncIterator[Item]:
         known = await memory.known([self.uri(entry.path) for entry in entries])

@@ -6,6 +6,8 @@ import codecs
 import re
 from pathlib import PurePosixPath
 
+from twin.documents.charset import decode_page
+
 _BINARY = (
     ".png .jpg .jpeg .gif .webp .ico .bmp .tiff .psd .mp3 .mp4 .mov .avi .webm .wav .ogg .flac .zip .gz .bz2 .xz .zst .tar .7z "
     ".rar .jar .war .class .pyc .pyo .so .dylib .dll .exe .o .a .lib .bin .dat .wasm .woff .woff2 .ttf .otf .eot .sqlite .db "
@@ -20,11 +22,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _ATX = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _UNDERLINE = re.compile(r"^([=\-~^*#\"'`+.:_])\1{2,}[ \t]*$")
-PROBE = 8192  # bytes looked at for a NUL
+PROBE = 8192  # bytes that tell binary from text
 LONGEST_TITLE = 300
 
 
@@ -32,45 +33,30 @@ class NotTextError(ValueError):
     """The bytes are no text; the message says why."""
 
 
-def decode(data: bytes, *, guess: bool = False, html: bool = False) -> str:
-    """UTF-8, or what its byte order mark says; with `guess`, the charset that an HTML page declares or that fits best.
+def decode(data: bytes, *, guess: bool = False) -> str:
+    """UTF-8, or what its byte order mark says; with `guess`, the charset that fits best. Raises NotTextError.
 
-    Raises NotTextError. Line ends are line feeds afterwards.
+    Line ends are line feeds afterwards.
     """
-    text = _decode(data, guess=guess, html=html)
+    text = _decode(data, guess=guess)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _decode(data: bytes, *, guess: bool, html: bool) -> str:
+def _decode(data: bytes, *, guess: bool) -> str:
     for mark, charset in _BOMS:
         if data.startswith(mark):
             try:
                 return data.decode(charset)
             except UnicodeDecodeError as exc:
                 raise NotTextError(f"begins with a {charset} byte order mark and is not {charset}") from exc
-    if b"\0" in data[:PROBE]:
+    if b"\0" in data:
         raise NotTextError("binary (it holds NUL bytes)")
     try:
         return data.decode()
     except UnicodeDecodeError as exc:
-        if not guess:
-            raise NotTextError(f"not UTF-8 at byte {exc.start}") from exc
-        return _guess(data, exc.start, html=html)
-
-
-def _guess(data: bytes, at: int, *, html: bool) -> str:
-    declared = _META_CHARSET.search(data[:4096]) if html else None
-    if declared:
-        try:
-            return data.decode(declared.group(1).decode("ascii"), "replace")
-        except LookupError:
-            pass
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[: 1 << 18]).best()
-    if best is None or _looks_binary(data[:PROBE]):
-        raise NotTextError(f"not UTF-8 at byte {at}, and no other charset fits")
-    return data.decode(best.encoding, "replace")
+        if not guess or _looks_binary(data[:PROBE]):
+            raise NotTextError(f"not UTF-8 at byte {exc.start}" + (", and it looks binary" if guess else "")) from exc
+        return decode_page(data)
 
 
 def _looks_binary(head: bytes) -> bool:

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 LARGEST = 50_000_000  # bytes of one file
 TOOLS = frozenset({"node_modules", "__pycache__", "CVS", "__MACOSX", "venv", "site-packages"})
@@ -20,9 +21,8 @@ class ReadError(OSError):
     """One file could not be read as it was listed; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file. `path` is relative, with `/`, and may hold surrogates; `token` changes when the file does."""
+class Entry(NamedTuple):
+    """A file; a tuple, as there are many and an unchanged folder makes them for nothing else than to compare. `path` is relative, with `/`, and may hold surrogates; `token` changes when the file does."""
 
     path: str
     size: int
@@ -53,26 +53,24 @@ def walk(root: Path) -> Listing:
                 raise
             if not isinstance(exc, FileNotFoundError):
                 listing.unreadable.append((prefix.rstrip("/"), exc.strerror or type(exc).__name__))
-    listing.entries.sort(key=lambda entry: entry.path)
+    listing.entries.sort()
     return listing
 
 
 def _take(entry: os.DirEntry[str], prefix: str, listing: Listing, todo: list[tuple[str, str]]) -> None:
     name = entry.name
-    if name.startswith("."):
+    if name[0] == ".":
         return
-    if entry.is_dir(follow_symlinks=False):
-        if name not in TOOLS:
-            todo.append((f"{prefix}{name}/", entry.path))
-        return
-    try:
-        seen = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return
-    if stat.S_ISREG(seen.st_mode):
+    if entry.is_file(follow_symlinks=False):
+        try:
+            seen = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return
         listing.entries.append(Entry(prefix + name, seen.st_size, f"{seen.st_size}-{seen.st_mtime_ns}"))
-    elif stat.S_ISLNK(seen.st_mode):
+    elif entry.is_symlink():
         listing.links.append(prefix + name)
+    elif entry.is_dir(follow_symlinks=False) and name not in TOOLS:
+        todo.append((f"{prefix}{name}/", entry.path))
 
 
 def read(root: Path, entry: Entry) -> bytes | None:
@@ -97,7 +95,7 @@ def walk_zip(path: Path) -> Listing:
             parts = info.filename.replace("\\", "/").split("/")
             if not info.is_dir() and not _left_out(parts):
                 listing.entries.append(Entry("/".join(parts), info.file_size, f"{info.file_size}-{info.CRC:08x}"))
-    listing.entries.sort(key=lambda entry: entry.path)
+    listing.entries.sort()
     return listing
 
 

@@ -50,6 +50,7 @@ _REMEDIES = (
         r"couldn't find remote ref|not our ref|unknown revision|Needed a single revision",
         "the ref is not there; check `ref` or leave it out",
     ),
+    (r"redirect", "the server sends to another address; put that one in `url`"),
     (r"promisor remote|transport '?\w+'? not allowed", "it is a partial clone that lacks files; clone it without --filter"),
 )
 
@@ -160,8 +161,10 @@ def _environment(authorization: str, *, network: bool) -> Mapping[str, str]:
     }
     if authorization:
         environment |= {
-            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_COUNT": "2",
             "GIT_CONFIG_KEY_0": "http.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: {authorization}",
+            "GIT_CONFIG_KEY_1": "http.followRedirects",  # or another host would be told the password
+            "GIT_CONFIG_VALUE_1": "false",
         }
     return environment
