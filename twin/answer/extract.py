@@ -17,18 +17,22 @@ from twin.answer.tokens import estimate
 from twin.records import Passage, Usage
 
 SENTENCES = 6
-_CANDIDATES = 40  # sentences that are embedded: the rest share the fewest words with the question
+_CANDIDATES = 32  # sentences that are embedded: the rest share the fewest words with the question
 _LEAST = 0.34  # score below which a sentence says nothing about the question
 _NEAR = 0.72  # of the best score: weaker sentences would only dilute the answer
 _DIVERSITY = 0.3
 _SAME = 0.93  # similarity from which two sentences say the same
 _SHORT_WORD = 3
-_CODE_WISH = re.compile(
-    r"\b(?:code|snippet|example|implement\w*|function|class|method|command|syntax|script|configur\w*|yaml|json|"
-    r"show me|how (?:do|can) (?:i|we|you))\b",
-    re.IGNORECASE,
+_CODE_READ = 300  # characters of a block that its vector is made from: long texts are what embedding costs
+_SOURCE_WISH = re.compile(r"\b(?:code|snippet|implement\w*|function|class|method|definition|show me)\b", re.IGNORECASE)
+_BLOCK_WISH = re.compile(
+    r"\b(?:example|command|syntax|script|configur\w*|set up|yaml|toml|json|how (?:do|can|to)\b)", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W_]+")
+_IDENTIFIER = re.compile(r"\w+(?:[_.-]\w+)+")
+_NAME = re.compile(r"(?<=[\w,;'\"] )[A-Z][A-Za-z]{2,}")  # a capital within a sentence
+_NAME_MISSING = 0.15
+_STEM = 5  # letters by which an inflected name is known again
 _STOP = frozenset(
     _WORD.findall(
         """a about an and are as at be by can did do does for from had has have how i in is it its me my of on or our please
@@ -64,25 +68,30 @@ async def extract(question: str, passages: Sequence[Passage], embedder: TextEmbe
 
 async def candidates(question: str, passages: Sequence[Passage], embedder: TextEmbedder) -> list[Candidate]:
     """Scored sentences of all passages; code blocks only when the question asks for code."""
-    wants_code = bool(_CODE_WISH.search(question))
+    wants_source = bool(_SOURCE_WISH.search(question))
+    wants_block = wants_source or bool(_BLOCK_WISH.search(question))
     asked = words(question)
     pool: list[tuple[float, int, Sentence]] = []
     seen: set[str] = set()
     for number, passage in enumerate(passages, start=1):
         for sentence in sentences(passage.chunk):
-            if sentence.text in seen or (sentence.code and not wants_code):
+            said = sentence.text + sentence.code
+            wanted = not sentence.code or (wants_source if sentence.source else wants_block)
+            if said in seen or not wanted:
                 continue
-            seen.add(sentence.text)
-            pool.append((overlap(asked, sentence.text), number, sentence))
+            seen.add(said)
+            pool.append((overlap(asked, said), number, sentence))
     pool.sort(key=lambda item: (-item[0], item[1], item[2].position))
     pool = pool[:_CANDIDATES]
     if not pool:
         return []
     import numpy as np
 
-    vectors = np.asarray(await embedder.embed([question, *(sentence.text for _, _, sentence in pool)]))
+    texts = [_in_context(sentence, passages[number - 1]) for _, number, sentence in pool]
+    vectors = np.asarray(await embedder.embed([question, *texts]))
+    strange = [_names_missing(question, passage) for passage in passages]
     return [
-        Candidate(number, sentence, _score(shared, number, sentence, dot(vectors[0], vector)), vector)
+        Candidate(number, sentence, _score(shared, number, sentence, dot(vectors[0], vector)) - strange[number - 1], vector)
         for (shared, number, sentence), vector in zip(pool, vectors[1:], strict=True)
     ]
 
@@ -104,14 +113,17 @@ def lines(chosen: Sequence[Candidate]) -> list[str]:
     order: dict[int, float] = {}
     for candidate in chosen:
         order[candidate.number] = max(order.get(candidate.number, 0.0), candidate.score)
-    ranked = sorted(chosen, key=lambda c: (c.sentence.code, -order[c.number], c.number, c.sentence.position))
+    ranked = sorted(chosen, key=lambda c: (bool(c.sentence.code), -order[c.number], c.number, c.sentence.position))
     out: list[str] = []
     for at, candidate in enumerate(ranked):
         before = ranked[at - 1] if at else None
         same = before is not None and before.number == candidate.number and not candidate.sentence.code
         gap = "" if before is None else " " if same else "\n\n"
         if candidate.sentence.code:
-            out.append(f"{gap}From [{candidate.number}]:\n\n{candidate.sentence.text}\n")
+            lead = (
+                f"{candidate.sentence.text} [{candidate.number}]" if candidate.sentence.text else f"From [{candidate.number}]:"
+            )
+            out.append(f"{gap}{lead}\n\n{candidate.sentence.code}\n")
         else:
             out.append(f"{gap}{_sentence(candidate.sentence.text)} [{candidate.number}]")
     return out
@@ -119,11 +131,13 @@ def lines(chosen: Sequence[Candidate]) -> list[str]:
 
 def words(text: str) -> set[str]:
     """Words that carry meaning, lower case, without a plural's s."""
-    return {w[:-1] if w.endswith("s") and len(w) > _SHORT_WORD else w for w in _WORD.findall(text.casefold()) if w not in _STOP}
+    low = text.casefold()
+    plain = {w[:-1] if w.endswith("s") and len(w) > _SHORT_WORD else w for w in _WORD.findall(low) if w not in _STOP}
+    return plain | set(_IDENTIFIER.findall(low))
 
 
 def overlap(asked: set[str], text: str) -> float:
-    """The share of the question's words that `text` has."""
+    """The share of the question's words that `text` has; an identifier counts whole and in its parts."""
     return len(asked & words(text)) / len(asked) if asked else 0.0
 
 
@@ -134,14 +148,31 @@ def dot(a: Sequence[float], b: Sequence[float]) -> float:
     return float(np.dot(a, b))
 
 
+def _in_context(sentence: Sentence, passage: Passage) -> str:
+    """A sentence below its heading, as a reader meets it."""
+    heading = passage.chunk.heading[-1] if passage.chunk.heading else ""
+    said = "\n".join(part for part in (sentence.text, sentence.code[:_CODE_READ]) if part)
+    return f"{heading}: {said}" if heading else said
+
+
+def _names_missing(question: str, passage: Passage) -> float:
+    """What to take off where a name that is asked about stands nowhere in the passage."""
+    chunk = passage.chunk
+    there = f"{chunk.text} {chunk.title} {chunk.uri} {chunk.author.name}".casefold()
+    names = [name.casefold() for name in _NAME.findall(question)]
+    return _NAME_MISSING if any(name[:_STEM] not in there for name in names) else 0.0
+
+
 def _score(shared: float, number: int, sentence: Sentence, similarity: float) -> float:
-    question_back = 0.15 if sentence.text.endswith(("?", ":")) else 0.0  # neither answers anything by itself
-    return 0.7 * similarity + 0.3 * shared - 0.01 * (number - 1) - question_back
+    asks = not sentence.code and sentence.text.endswith(("?", ":"))  # neither answers anything by itself
+    return 0.7 * similarity + 0.3 * shared - 0.01 * (number - 1) - 0.15 * asks - 0.1 * (sentence.source and not sentence.code)
 
 
 def _says(candidate: Candidate, chosen: Candidate) -> bool:
     """Whether a candidate repeats, or is part of, what was chosen."""
-    return dot(candidate.vector, chosen.vector) > _SAME or candidate.sentence.text in chosen.sentence.text
+    return dot(candidate.vector, chosen.vector) > _SAME or bool(
+        candidate.sentence.text and candidate.sentence.text in chosen.sentence.text
+    )
 
 
 def _sentence(text: str) -> str:

@@ -15,21 +15,30 @@ _DOCSTRING = re.compile(r'"""(.+?)"""|/\*\*?(.+?)\*/', re.DOTALL)
 _COMMENT = re.compile(r"(?:^[ \t]*(?:#|//)(?!!)[ \t]?(.+)\n?)+", re.MULTILINE)
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)])\s+")
 _SKIPPED = re.compile(r"^\s*(?:#{1,6}\s|\||[-*_=]{3,}\s*$|!\[|\[[^\]]+\]:\s|<)")
-_END = re.compile(r"(?<=[.!?…])[\"'”’)*_]*\s+(?=[\"'“‘(*_`]*[A-Z0-9\u00c0-\u00de\u0400-\u042f`])|(?<=[。！？])")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|Dr|Mr|Mrs|Ms|Prof|No|Fig|St|approx|[A-Z])\.[\"')]*$")
+_END = re.compile(
+    r"[.!?…]+[\"'”’)*_]*(?P<gap>\s+)(?=[\"'“‘(*_`]*[A-Z0-9\u00c0-\u00de\u0400-\u042f`])|[。！？]+[”’」』）]*(?P<none>)"
+)
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|al|Dr|Mr|Mrs|Ms|Prof|Fig|St|approx|[A-Z])\.\Z")
 _REFERENCE = re.compile(r"\s?\[\^?\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*\](?!\()")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
+_INLINE_CODE = re.compile(r"(`+[^`]+`+)")
+_MARKUP = re.compile(r"(?<!\w)(\*\*|__|\*)(?=\S)([^*\n]+?)(?<=\S)\1(?!\w)")
 _SHORTEST, _LONGEST = 20, 420
 _CODE_LONGEST = 1600
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One quotable piece. `position` orders the pieces of a passage; `code` is a block with its fence."""
+    """One quotable piece. `position` orders the pieces of a passage.
+
+    `code` is a block with its fence, led in by `text` where a sentence ending in a colon stands before it. `source` says that
+    the passage is program text, whose docstrings and comments are less of an answer than prose.
+    """
 
     text: str
     position: int
-    code: bool = False
+    code: str = ""
+    source: bool = False
 
 
 def sentences(chunk: Chunk) -> list[Sentence]:
@@ -37,15 +46,17 @@ def sentences(chunk: Chunk) -> list[Sentence]:
     suffix = PurePosixPath(chunk.uri.partition("#")[0].partition("?")[0]).suffix.lower()
     source = chunk.kind == Kind.REPOSITORY and suffix not in PROSE
     pieces = _of_source(chunk.text, suffix) if source else _of_prose(chunk.text)
-    return [Sentence(text, position, code) for position, (text, code) in enumerate(pieces)]
+    return [Sentence(text, position, code, source) for position, (text, code) in enumerate(pieces)]
 
 
-def _of_prose(text: str) -> Iterator[tuple[str, bool]]:
+def _of_prose(text: str) -> Iterator[tuple[str, str]]:
     at = 0
     for block in _FENCED.finditer(text):
-        yield from _of_paragraphs(text[at : block.start()])
-        if len(block[2].strip()) > 0 and len(block[0]) <= _CODE_LONGEST:
-            yield _closed(block), True
+        before = list(_of_paragraphs(text[at : block.start()]))
+        lead = before.pop()[0] if before and before[-1][0].endswith(":") else ""
+        yield from before
+        if block[2].strip() and len(block[0]) <= _CODE_LONGEST:
+            yield lead, _closed(block)
         at = block.end()
     yield from _of_paragraphs(text[at:])
 
@@ -55,7 +66,7 @@ def _closed(block: re.Match[str]) -> str:
     return quoted if quoted.rstrip().endswith(block[1]) and "\n" in block[0].strip() else f"{quoted}\n{block[1]}"
 
 
-def _of_source(text: str, suffix: str) -> Iterator[tuple[str, bool]]:
+def _of_source(text: str, suffix: str) -> Iterator[tuple[str, str]]:
     """Docstrings and comments as sentences, then the whole as one block."""
     for found in _DOCSTRING.finditer(text):
         yield from _of_paragraphs(found[1] or found[2])
@@ -63,15 +74,15 @@ def _of_source(text: str, suffix: str) -> Iterator[tuple[str, bool]]:
         lines = [re.sub(r"^[ \t]*(?:#|//)[ \t]?", "", line) for line in found[0].splitlines()]
         yield from _of_paragraphs("\n".join(lines))
     if len(text) <= _CODE_LONGEST:
-        yield f"```{suffix.lstrip('.')}\n{text.strip(chr(10))}\n```", True
+        yield "", f"```{suffix.lstrip('.')}\n{text.strip(chr(10))}\n```"
 
 
-def _of_paragraphs(text: str) -> Iterator[tuple[str, bool]]:
+def _of_paragraphs(text: str) -> Iterator[tuple[str, str]]:
     for paragraph in _paragraphs(text):
         for sentence in split(paragraph):
             shown = plain(sentence)
             if _SHORTEST <= len(shown) <= _LONGEST and sum(c.isalpha() for c in shown) > len(shown) // 2:
-                yield shown, False
+                yield shown, ""
 
 
 def _paragraphs(text: str) -> Iterator[str]:
@@ -91,16 +102,17 @@ def _paragraphs(text: str) -> Iterator[str]:
 def split(paragraph: str) -> list[str]:
     """Sentences of one paragraph; an abbreviation ends none."""
     found: list[str] = []
-    for part in _END.split(paragraph):
-        if found and _ABBREVIATION.search(found[-1]):
-            found[-1] += " " + part
-        else:
-            found.append(part)
-    return [part.strip() for part in found if part.strip()]
+    start = 0
+    for end in _END.finditer(paragraph):
+        stop = end.start("gap") if end["gap"] else end.end()
+        if not _ABBREVIATION.search(paragraph, max(start, stop - 10), stop):
+            found.append(paragraph[start:stop].strip())
+            start = end.end()
+    return [part for part in (*found, paragraph[start:].strip()) if part]
 
 
 def plain(sentence: str) -> str:
     """A sentence without the markup that would not survive being quoted: links, emphasis, reference numbers."""
-    text = _LINK.sub(r"\1", sentence)
-    text = _REFERENCE.sub("", text)
-    return re.sub(r"(?<!\w)(\*\*|__|\*)(?=\S)(.+?)(?<=\S)\1(?!\w)", r"\2", text).strip()
+    parts = _INLINE_CODE.split(sentence)
+    parts[::2] = [_MARKUP.sub(r"\2", _REFERENCE.sub("", _LINK.sub(r"\1", part))) for part in parts[::2]]
+    return "".join(parts).strip()
