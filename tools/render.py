@@ -59,18 +59,11 @@ def _described(command: Any) -> Iterator[str]:
 
 
 def _row(param: Any) -> str:
-    names = (
-        ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
-        if param.param_type_name == "option"
-        else f"`{param.human_readable_name}`"
-    )
+    option = bool(param.opts and param.opts[0].startswith("-"))
+    names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts)) if option else f"`{param.name.upper()}`"
     default = param.show_default if isinstance(param.show_default, str) else param.default
-    shown = "" if default in (None, "", False) or callable(default) else f"`{getattr(default, 'value', default)}`"
-    choices = getattr(param.type, "choices", ())
-    meaning = getattr(param, "help", "") or ""
-    if choices:
-        meaning += f" One of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}."
-    return f"| {names} | {shown} | {meaning.strip()} |"
+    shown = "" if default in {None, "", False} or callable(default) else f"`{getattr(default, 'value', default)}`"
+    return f"| {names} | {shown} | {(param.help or '').strip()} |"
 
 
 def readme() -> str:
