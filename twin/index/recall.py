@@ -1,7 +1,7 @@
 """An index -> how often it finds its own documents: the gate before it goes live, and the switch behind the gate.
 
-Known-item search after Azzopardi and de Rijke (SIGIR 2006): some words of a sampled passage, in their order but not in sentences,
-are asked; the item is found when the passage is among the first ten.
+Known-item search after Azzopardi and de Rijke (SIGIR 2006): some words of a sampled passage, in their order but not in
+sentences, are asked; the item is found when the passage is among the first ten.
 """
 
 from __future__ import annotations
