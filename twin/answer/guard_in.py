@@ -19,11 +19,15 @@ INVISIBLE = re.compile(
     "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f\U000e0100-\U000e01ef]"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_HINT = re.compile(
-    r"ignor|disregard|forget|overrid|bypass|reveal|repeat|print|show|output|leak|prompt|instruction|you are now|pretend|"
-    r"jailbreak|unrestricted|developer mode|<\||\[/?inst|<<sys|system:|assistant:|do not|don't|never|https?://",
-    re.IGNORECASE,
-)
+# What a sign cannot be without: looked for first, as substrings are found eight times as fast as patterns.
+_HINTS = {
+    "override": ("ignore", "disregard", "forget", "override", "bypass"),
+    "reveal": ("prompt", "instruction", "rules", "canary"),
+    "role": ("you are now", "pretend", "jailbr", "developer mode", "act as", "restrictions", "filters", "limits"),
+    "template": ("<|", "inst]", "sys>>", "system", "assistant"),
+    "conceal": ("do not", "don't", "never"),
+    "exfiltrate": ("https://", "http://"),
+}
 _SIGNS = {
     "override": r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}?"
     r"\b(?:previous|prior|above|earlier|all|any|your|the|these)\b"
@@ -38,7 +42,7 @@ _SIGNS = {
     "exfiltrate": r"!\[[^\]\n]{0,80}\]\(https?://[^)\s]{0,200}[?&]\w+=|\bsend\b.{0,60}?\bto https?://",
 }
 _WEIGHTS = {"override": 0.6, "reveal": 0.5, "role": 0.5, "template": 0.6, "conceal": 0.5, "exfiltrate": 0.5, "hidden": 0.5}
-_COMPILED = tuple((sign, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for sign, pattern in _SIGNS.items())
+_COMPILED = tuple((sign, re.compile(pattern, re.DOTALL)) for sign, pattern in _SIGNS.items())
 _HIDDEN_COUNT = 8
 
 
@@ -64,17 +68,13 @@ class Suspicion:
     signs: tuple[str, ...]
 
 
-CLEAN = Suspicion(0.0, ())
-
-
 def suspicion(text: str) -> Suspicion:
     """Which signs of an injection `text` shows. Characters that a reader cannot see do not hide any."""
     hidden = 0
     if not text.isascii():
         text, hidden = INVISIBLE.subn("", text)
-    if not hidden and not _HINT.search(text):
-        return CLEAN
-    signs = [sign for sign, pattern in _COMPILED if pattern.search(text)]
+    low = text.lower()
+    signs = [sign for sign, pattern in _COMPILED if any(hint in low for hint in _HINTS[sign]) and pattern.search(low)]
     if hidden >= _HIDDEN_COUNT:
         signs.append("hidden")
     innocent = math.prod(1 - _WEIGHTS[sign] for sign in signs)
