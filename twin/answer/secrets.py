@@ -22,7 +22,7 @@ _SHAPES = {
     "Stripe key": r"(?<![A-Za-z0-9])[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
     "Hugging Face token": r"(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}",
     "registry token": r"(?<![A-Za-z0-9])(?:npm_[A-Za-z0-9]{36}|pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_\-]{50,})",
-    "gateway key": r"(?<![A-Za-z0-9])twin_[A-Za-z0-9_\-]{24,}",
+    "gateway key": r"(?<![A-Za-z0-9])twin_[0-9a-f]{8}_[A-Za-z0-9_\-]{40,}",
     "web token": r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}(?:\.[A-Za-z0-9_\-]*)?",
     "credentials": r"(?<=://)[^\s/:@\\]+:[^\s/@\\]+(?=@)",
     "e-mail address": r"(?<![A-Za-z0-9\u00c0-\u024f._%+\-:/@])[A-Za-z0-9\u00c0-\u024f._%+\-]{1,64}"

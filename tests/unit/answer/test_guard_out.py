@@ -50,6 +50,8 @@ def guarded(parts, **fields):
             "A key begins with -----BEGIN RSA PRIVATE KEY----- and (that is all).",
         ),
         ("-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----"),
+        ("key twin_0a1b2c3d_" + "aB3-" * 11, "key [redacted: gateway key]"),
+        ("twin_documents_sync_and_index_build_switch stays", "twin_documents_sync_and_index_build_switch stays"),
         ("@decorator and a@b stay", "@decorator and a@b stay"),
         ("", ""),
     ],
