@@ -65,7 +65,7 @@ export async function* ask(body, signal) {
 }
 
 function* parts(chunk) {
-  if (chunk.error) throw problem(chunk.error.status ?? 502, chunk.error, "");
+  if (chunk.error) throw new Problem("The answer broke off", chunk.error.message ?? "", { trace: chunk.error.trace });
   const choice = chunk.choices?.[0];
   if (choice?.delta?.content) yield { text: choice.delta.content };
   if (chunk.twin) yield { twin: chunk.twin, annotations: choice?.delta?.annotations ?? [] };

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
-
-from tests.doubles.chat_api import ChatApi, Stream
 
 WATCH = """
 window.__violations = [];
@@ -60,11 +57,6 @@ class Reader:
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
-    def focused(self) -> str:
-        """The name of the element that has the keyboard."""
-        script = "() => document.activeElement.getAttribute('aria-label') || document.activeElement.id || document.activeElement.textContent"
-        return str(self.page.evaluate(script))
-
     def harmed(self) -> dict[str, Any]:
         """Everything that must not have happened, empty when nothing did."""
         seen = {
@@ -87,37 +79,3 @@ def reading(browser: Browser, url: str, **context: Any) -> Iterator[Reader]:
         reader.open()
         yield reader
         assert reader.harmed() == {}
-
-
-def passage(rank: int, text: str, **fields: Any) -> dict[str, Any]:
-    """A passage as the API gives it."""
-    made = {
-        "rank": rank, "score": 0.9 / rank, "text": text, "uri": f"https://example.org/{rank}", "title": f"Note {rank}",
-        "author": "Ada Author", "kind": "article", "source": "notes", "span": [0, len(text)], "document": f"d{rank}", "chunk": f"c{rank}",
-        "link": f"https://example.org/{rank}",
-    }  # fmt: skip
-    return {**made, **fields}
-
-
-def twin(*passages: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """The `twin` object of an answer."""
-    made = {"release": "2026-11-20.1", "index": "minilm-l6-v2.c1.9f2c41", "model": "twin", "mode": "model", "trace": "0199c0de"}
-    return {**made, "passages": list(passages), **fields}
-
-
-TOMBSTONES = Stream(
-    ["A **tombstone** marks a document ", "that is gone [1]. The index ", "drops it at the next build [2]."],
-    twin(passage(1, "A gone document\nbecomes a tombstone.\n\n  It leaves the index."), passage(2, "The build reads tombstones too.")),
-)
-
-
-def scripted() -> ChatApi:
-    """An API that knows the usual question."""
-    api = ChatApi()
-    api.answers["What is a tombstone?"] = TOMBSTONES
-    return api
-
-
-def is_phrase(text: str) -> re.Pattern[str]:
-    """Matches `text` anywhere, whatever the spaces."""
-    return re.compile(r"\s+".join(map(re.escape, text.split())))

@@ -8,12 +8,26 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from services.gateway.state import PAGE
 from tests import browser as browsers
-from tests.doubles.chat_api import PAGE, ChatApi, Served, Stream
-from tests.integration.gateway.page_driver import TOMBSTONES, Reader, passage, reading, twin
+from tests.integration.gateway.page_driver import Reader, reading
+from tests.integration.gateway.scripted_gateway import ScriptedTwin, Served, Stream, passage
 
 USUAL = "What is a tombstone?"
-WIDE_TEXT = "x" * 400 + "\n\n```\n" + "code " * 200 + "\n```\n\n|" + "col|" * 30 + "\n|" + "-|" * 30 + "\n|" + "cell|" * 30 + "\n\nhttps://example.org/" + "a" * 300 + " [1]"
+WIDE_TEXT = (
+    "x" * 400
+    + "\n\n```\n"
+    + "code " * 200
+    + "\n```\n\n|"
+    + "col|" * 30
+    + "\n|"
+    + "-|" * 30
+    + "\n|"
+    + "cell|" * 30
+    + "\n\nhttps://example.org/"
+    + "a" * 300
+    + " [1]"
+)
 NAMELESS = """() => [...document.querySelectorAll('button, a[href], input, select, textarea, summary, [role=region], dialog[open]')]
   .filter((e) => e.checkVisibility())
   .filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.[0]?.textContent.trim() || e.getAttribute('aria-labelledby')))
@@ -36,12 +50,21 @@ FAINT = """() => {
 
 
 def overflow(page: Page) -> int:
-    return int(page.evaluate("() => Math.max(document.documentElement.scrollWidth, document.getElementById('scroll').scrollWidth) - innerWidth"))
+    return int(
+        page.evaluate(
+            "() => Math.max(document.documentElement.scrollWidth, document.getElementById('scroll').scrollWidth) - innerWidth"
+        )
+    )
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1024, 1600])
-def test_no_width_scrolls_sideways(browser: Browser, served: Served, api: ChatApi, width: int) -> None:
-    api.answers["W" * 300] = Stream([WIDE_TEXT], twin(passage(1, "y" * 500, title="T" * 200, uri="https://example.org/" + "u" * 300), degraded=["understand", "rerank"], mode="extractive"))
+def test_no_width_scrolls_sideways(browser: Browser, served: Served, twin: ScriptedTwin, width: int) -> None:
+    twin.answers["W" * 300] = Stream(
+        [WIDE_TEXT],
+        [passage(1, "y" * 500, title="T" * 200, uri="https://example.org/" + "u" * 300)],
+        degraded=("understand", "rerank"),
+        mode="extractive",
+    )
     with reading(browser, served.url, viewport={"width": width, "height": 700}) as reader:
         assert overflow(reader.page) <= 0
         reader.page.get_by_text("Filters").click()
@@ -56,7 +79,9 @@ def test_no_width_scrolls_sideways(browser: Browser, served: Served, api: ChatAp
 
 
 @pytest.mark.parametrize(("width", "beside"), [(1200, True), (700, False)])
-def test_passage_stands_beside_when_wide_and_below_when_narrow(browser: Browser, served: Served, width: int, beside: bool) -> None:
+def test_passage_stands_beside_when_wide_and_below_when_narrow(
+    browser: Browser, served: Served, width: int, beside: bool
+) -> None:
     with reading(browser, served.url, viewport={"width": width, "height": 700}) as reader:
         reader.asked(USUAL)
         reader.button("Citation 1: Note 1").click()
@@ -74,15 +99,22 @@ def test_open_passage_survives_a_turn_of_the_screen(reader: Reader) -> None:
         expect(reader.panel).to_contain_text("A gone document")
     reader.page.keyboard.press("Escape")
     expect(reader.panel).to_be_hidden()
-    assert reader.focused() == "Citation 1: Note 1"
+    expect(reader.button("Citation 1: Note 1")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
-def test_every_control_has_a_name_and_every_text_is_readable(browser: Browser, served: Served, api: ChatApi, scheme: Any, width: int) -> None:
-    api.missing = ["index: none is live"]
-    api.answers["all"] = Stream(["# H\n\n`code` [1] [l](https://example.org)\n\n```py\nx\n```\n\n> q"], twin(passage(1, "p"), mode="extractive", degraded=["rerank"]))
-    api.answers["bad"] = Stream(["x"], error="It died.")
+def test_every_control_has_a_name_and_every_text_is_readable(
+    browser: Browser, served: Served, twin: ScriptedTwin, scheme: Any, width: int
+) -> None:
+    twin.lacking = "index: none is live"
+    twin.answers["all"] = Stream(
+        ["# H\n\n`code` [1] [l](https://example.org)\n\n```py\nx\n```\n\n> q"],
+        [passage(1, "p")],
+        mode="extractive",
+        degraded=("rerank",),
+    )
+    twin.answers["bad"] = Stream(["x"], error="It died.")
     with reading(browser, served.url, color_scheme=scheme, viewport={"width": width, "height": 800}) as reader:
         reader.page.get_by_text("Filters").click()
         expect(reader.page.locator("#notice")).to_be_visible()
@@ -109,20 +141,20 @@ def test_scheme_follows_the_system_until_the_reader_chooses(browser: Browser, se
         assert reader.page.evaluate(ground) == dark
 
 
-def test_answer_is_announced_once_and_politely(reader: Reader, api: ChatApi) -> None:
-    api.answers["slow"] = Stream([*"many small pieces"], TOMBSTONES.twin, hang=True)
-    reader.page.evaluate("() => { window.said = []; new MutationObserver(() => window.said.push(document.getElementById('live').textContent)).observe(document.getElementById('live'), { childList: true }); }")
+def test_answer_is_announced_once_and_politely(reader: Reader, twin: ScriptedTwin) -> None:
+    twin.answers["slow"] = Stream([*"many small pieces"], hang=True)
+    reader.page.evaluate(
+        "() => { window.said = []; new MutationObserver(() => window.said.push(document.getElementById('live').textContent)).observe(document.getElementById('live'), { childList: true }); }"
+    )
     turn = reader.ask("slow")
     expect(turn).to_contain_text("many small pieces")
-    api.released.set()
+    twin.released.set()
     expect(turn).to_have_attribute("aria-busy", "false")
     assert reader.page.evaluate("() => window.said") == ["Answering", "Answer: many small pieces"]
 
 
 def test_question_is_ready_for_typing_and_focus_is_visible(reader: Reader) -> None:
-    assert reader.focused() == "question"
-    for _ in range(3):
-        reader.page.keyboard.press("Tab")
+    expect(reader.box).to_be_focused()
     reader.button("New conversation").focus()
     reader.page.keyboard.press("Tab")
     assert reader.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
@@ -132,7 +164,11 @@ def test_page_is_small_and_names_no_other_address() -> None:
     files = [path for path in PAGE.iterdir() if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 64 * 1024
     text = "".join(path.read_text() for path in files)
-    assert not [word for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "https://cdn") if word in text]
+    assert not [
+        word
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "https://cdn")
+        if word in text
+    ]
 
 
 def test_missing_browser_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.doubles.chat_api import ChatApi, Refusal, Served, Stream
-from tests.integration.gateway.page_driver import Reader, passage, reading, twin
+from tests.integration.gateway.page_driver import Reader, reading
+from tests.integration.gateway.scripted_gateway import TRACE, RefusalError, ScriptedTwin, Served, Stream, passage, trace
+from twin.records import Fault, Span
 
 USUAL = "What is a tombstone?"
 HARM = "window.__pwned=1;alert(1)"
@@ -40,10 +41,9 @@ ALLOWED = re.compile(r"^https?://")
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
-def test_hostile_text_is_shown_and_never_run(reader: Reader, api: ChatApi, attack: str) -> None:
+def test_hostile_text_is_shown_and_never_run(reader: Reader, twin: ScriptedTwin, attack: str) -> None:
     hostile = passage(1, attack, title=attack, author=attack, source=attack, kind=attack, uri=attack, link=attack)
-    api.answers[attack.strip()] = Stream([f"Said [1]:\n\n{attack}"], twin(hostile, mode=attack, degraded=[attack], trace=attack))
-    api.traces[attack] = {}
+    twin.answers[attack.strip()] = Stream([f"Said [1]:\n\n{attack}"], [hostile], mode=attack, degraded=(attack,), trace=attack)
     reader.box.fill(attack)
     reader.button("Send question").click()
     turn = reader.turn
@@ -52,24 +52,28 @@ def test_hostile_text_is_shown_and_never_run(reader: Reader, api: ChatApi, attac
     expect(reader.panel.locator(".passage")).to_be_visible()
     made = "(e) => [...e.querySelectorAll('script, iframe, img, object, embed, base, link, meta, style, math, animate, [onclick], [onerror]')].length"
     assert reader.page.locator("body").evaluate(made) == 0
-    links = reader.page.locator("a[href]:not(.skip):not([href^='#trace/'])").evaluate_all("(all) => all.map((a) => [a.href, a.rel])")
+    links = reader.page.locator("a[href]:not(.skip):not([href^='#trace/'])").evaluate_all(
+        "(all) => all.map((a) => [a.href, a.rel])"
+    )
     assert all(ALLOWED.match(href) and rel == "noopener noreferrer" for href, rel in links)
     assert reader.harmed() == {}
 
 
-def test_hostile_errors_and_standing_are_shown_as_text(browser: Browser, served: Served, api: ChatApi) -> None:
-    api.missing = [ATTACKS[0]]
-    api.answers[USUAL] = Refusal(500, ATTACKS[1], trace=ATTACKS[2])
+def test_hostile_errors_and_standing_are_shown_as_text(browser: Browser, served: Served, twin: ScriptedTwin) -> None:
+    twin.lacking = ATTACKS[0]
+    twin.answers[USUAL] = RefusalError(500, ATTACKS[1], trace=ATTACKS[2])
     with reading(browser, served.url) as reader:
         expect(reader.page.locator("#notice")).to_contain_text(ATTACKS[0])
         expect(reader.asked(USUAL).get_by_role("alert")).to_contain_text(ATTACKS[1])
 
 
-def test_hostile_trace_is_shown_as_text_and_a_loop_in_it_ends(reader: Reader, api: ChatApi) -> None:
-    span = {"id": "a", "parent": "a", "name": ATTACKS[0], "start": 0, "end": 1, "status": ATTACKS[1], "input": {"x": ATTACKS[0]}, "error": ATTACKS[4]}
-    api.traces["t"] = {"id": ATTACKS[0], "status": "ok", "fault": {"step": ATTACKS[0], "reason": ATTACKS[1]}, "spans": [span, span]}
+def test_hostile_trace_is_shown_as_text_and_a_loop_in_it_ends(reader: Reader, twin: ScriptedTwin) -> None:
+    span = Span(
+        id="a", parent="a", name=ATTACKS[0], start=0, end=1, status=ATTACKS[1], input={"x": ATTACKS[0]}, error=ATTACKS[4]
+    )
+    twin.kept[TRACE], twin.fault = trace(span, span, status=ATTACKS[3]), Fault(ATTACKS[0], ATTACKS[1], ATTACKS[2])
     reader.page.goto("about:blank")
-    reader.open("#trace/t")
+    reader.open(f"#trace/{TRACE}")
     expect(reader.panel.locator(".step")).to_contain_text(ATTACKS[0])
 
 
@@ -79,8 +83,8 @@ def test_hostile_trace_is_shown_as_text_and_a_loop_in_it_ends(reader: Reader, ap
      "\n".join(" " * n + "- x" for n in range(800)), "[x](" + "(" * 40_000, "# " + "#" * 50_000, "- " + " -" * 30_000 + "x", "**a " * 15_000],
     ids=range(16),
 )  # fmt: skip
-def test_text_made_to_stall_a_parser_is_drawn_in_time(reader: Reader, api: ChatApi, text: str) -> None:
-    api.answers[USUAL] = Stream([text], twin())
+def test_text_made_to_stall_a_parser_is_drawn_in_time(reader: Reader, twin: ScriptedTwin, text: str) -> None:
+    twin.answers[USUAL] = Stream([text], [])
     turn = reader.asked(USUAL)
     expect(turn.get_by_role("button", name="Copy", exact=True)).to_be_visible()
 
@@ -89,7 +93,11 @@ def test_policy_stops_a_script_that_got_into_the_page_anyway(browser: Browser, s
     with browser.new_context() as profile:
         page = profile.new_page()
         page.goto(served.url)
-        page.evaluate("() => { const s = document.createElement('script'); s.textContent = 'window.__pwned = 1'; document.body.append(s); }")
-        page.evaluate("() => { const d = document.createElement('div'); d.innerHTML = '<img src=x onerror=\"window.__pwned = 1\">'; document.body.append(d); }")
+        page.evaluate(
+            "() => { const s = document.createElement('script'); s.textContent = 'window.__pwned = 1'; document.body.append(s); }"
+        )
+        page.evaluate(
+            "() => { const d = document.createElement('div'); d.innerHTML = '<img src=x onerror=\"window.__pwned = 1\">'; document.body.append(d); }"
+        )
         page.wait_for_load_state("networkidle")
         assert page.evaluate("() => window.__pwned") is None
