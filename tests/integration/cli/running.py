@@ -1,0 +1,73 @@
+"""The `twin` command as a user runs it: a process, a folder, an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+TWIN = Path(sys.executable).parent / "twin"
+
+
+def environment(**settings: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("TWIN_")}
+    return {**kept, "NO_COLOR": "1", **settings}
+
+
+def twin(folder: Path, *arguments: str, status: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command and hold it to its exit status."""
+    done = subprocess.run(
+        [str(TWIN), *arguments],
+        cwd=folder,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def told(folder: Path, *arguments: str, **settings: str) -> Any:
+    """What a command says in JSON."""
+    return json.loads(twin(folder, *arguments, "-o", "json", **settings).stdout)
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`twin serve` on a free port; drained by SIGTERM at the end, which must exit with 0."""
+    process = subprocess.Popen(
+        [str(TWIN), "serve", "--port", "0"], cwd=folder, env=environment(**settings), stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "serving on" in line)
+        yield line.split()[2], process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        if process.stderr:
+            process.stderr.close()
+    assert process.returncode == 0
+
+
+def post(address: str, path: str, body: Any) -> Any:
+    """A JSON request to the gateway."""
+    request = urllib.request.Request(address + path, json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return json.loads(reply.read())
+
+
+def chat(address: str, question: str, **more: Any) -> Any:
+    """One answer, not streamed."""
+    return post(address, "/v1/chat/completions", {"model": "twin", "messages": [{"role": "user", "content": question}], **more})
