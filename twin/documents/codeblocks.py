@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST_LOST = 300  # blocks looked for when their token was lost; a page that loses more is not about code
 NUMBERS = "linenos|lineno|linenumbers|line-numbers-rows|gutter|rouge-gutter|hljs-ln-numbers|blob-num"
 _NUMBER_CLASS = re.compile(rf"(?:^|\s)(?:{NUMBERS})(?:\s|$)")
 _LANGUAGE = re.compile(
@@ -18,6 +19,8 @@ _LANGUAGE = re.compile(
 _SOURCE_CODE = re.compile(r"(?:^|\s)(?:sourceCode|hljs|crayon-\w+)\s+([A-Za-z0-9+#]{1,20})(?:\s|$)")
 _NOT_A_LANGUAGE = {"", "default", "none", "plaintext", "text", "plain", "nohighlight", "highlight", "notranslate"}
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])")
+_SPAN = re.compile(r"(?<![\\`])(`+)(?!`).{1,2000}?(?<!`)\1(?!`)")
+_SPAN_IN_CELL = re.compile(r"(?<![\\`])(`+)(?!`)(?:\\\||[^|]){1,2000}?(?<!`)\1(?!`)")
 _ENTITY = re.compile(r"&(?=#?\w{1,32};)")
 
 
@@ -192,29 +195,32 @@ def letters(text: str) -> str:
 
 def _protect_text(tree: Any, kept: Protected) -> None:
     for element in tree.iter():
-        if not isinstance(element.tag, str):
-            continue
-        in_code = element.tag in ("code", "samp", "kbd") or _inside(element, "code") is not None
-        if element.text:
-            element.text = _shield(element.text, kept, in_code)
-        if element.tail:
-            element.tail = _shield(element.tail, kept, _inside(element, "code") is not None)
+        if isinstance(element.tag, str):
+            element.text = _shield(element.text, kept)
+            element.tail = _shield(element.tail, kept)
 
 
-def _shield(text: str, kept: Protected, in_code: bool) -> str:
-    text = _ENTITY.sub(kept.entity, text)
-    return text if in_code else _MARKUP.sub(kept.markup, text)
+def _shield(text: str | None, kept: Protected) -> str | None:
+    return _MARKUP.sub(kept.markup, _ENTITY.sub(kept.entity, text)) if text else text
 
 
 def restore(markdown: str, kept: Protected) -> str:
     """Put the blocks back, at their token or, when the extractor lost it, behind the text that stood before them."""
     lines = markdown.split("\n")
-    for token, block in kept.blocks.items():
-        if token not in markdown and block.before:
-            _reinsert(lines, token, block.before)
-    restored = [_restore_line(line, kept) if f"Zq{kept.nonce}n" in line else line for line in lines]
-    text = "\n".join(restored)
-    return text.replace(kept.markup, "\\<").replace(kept.entity, "&")
+    there = set(re.findall(rf"Zq{kept.nonce}n\d+qZ", markdown))
+    lost = [(token, block.before) for token, block in kept.blocks.items() if token not in there and block.before]
+    for token, before in lost[:MOST_LOST]:
+        _reinsert(lines, token, before)
+    shown = [_show(line, kept) if f"Zq{kept.nonce}" in line else line for line in lines]
+    restored = [_restore_line(line, kept) if f"Zq{kept.nonce}n" in line else line for line in shown]
+    return "\n".join(restored)
+
+
+def _show(line: str, kept: Protected) -> str:
+    """`<` again where it is shown as text: as it is in a code span, behind a backslash elsewhere."""
+    span = _SPAN_IN_CELL if line.lstrip().startswith("|") else _SPAN
+    line = span.sub(lambda match: match.group(0).replace(kept.markup, "<"), line)
+    return line.replace(kept.markup, "\\<").replace(kept.entity, "&")
 
 
 def _reinsert(lines: list[str], token: str, before: str) -> None:

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from twin.documents.codeblocks import Protected, letters, protect, restore
+from twin.documents.outline import outline
 
 DROPPED = ("script", "style", "template", "svg", "iframe", "object", "embed", "button", "head", "dialog", "canvas", "math")
 CHROME = ("nav", "header", "footer", "aside", "form", "noscript", "menu")
 SHORT = 300  # letters below which a page is taken whole: trafilatura's heuristics need more text than that
 LEAST = 100  # letters below which trafilatura has found nothing
 DEEPEST = 200  # nesting that recursive converters still survive
+MOST_ELEMENTS = 50_000  # beyond them converters take minutes
 _ESCAPED = re.compile(
-    r"(?<![\\`])(`+)(?!`)(?:(?!\n\n)[\s\S])+?(?<!`)\1(?!`)"  # a code span: its backslashes are its own
+    r"(?<![\\`])(`+)(?!`)(?:(?!\n\n)[\s\S]){1,2000}?(?<!`)\1(?!`)"  # a code span: its backslashes are its own
     r"|(\\+)([_*\[\]]|<(?![A-Za-z/!?]))"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -82,6 +84,8 @@ def _strip(tree: Any) -> None:
 
 def _text(tree: Any, url: str, kept: Protected, *, whole: bool) -> str:
     body = _body(tree, chrome=not whole)
+    if _heavy(tree):
+        return restore(_tidy(outline(body)), kept)
     if whole or len(letters("".join(body.itertext()))) < SHORT:
         return _converted(body, kept)
     main = _main_text(tree, url, kept)
@@ -92,8 +96,6 @@ def _main_text(tree: Any, url: str, kept: Protected) -> str:
     """What trafilatura takes for the main text, empty when it finds none."""
     import trafilatura
 
-    if _depth(tree) > DEEPEST:
-        return ""
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
     found = trafilatura.bare_extraction(
         tree, url=url or None, include_comments=False, include_tables=True, include_formatting=True
@@ -128,8 +130,6 @@ def _converted(body: Any, kept: Protected) -> str:
 
     for cell in body.iter("td", "th"):
         _escape_bars(cell)
-    if _depth(body) > DEEPEST:
-        return restore("\n\n".join(part.strip() for part in body.itertext() if part.strip()), kept)
     text = markdownify(
         lxml.etree.tostring(body, encoding="unicode", method="html"),
         heading_style="ATX",
@@ -154,13 +154,16 @@ def _escape_bars(cell: Any) -> None:
             element.tail = element.tail.replace("|", "\\|")
 
 
-def _depth(tree: Any) -> int:
-    deepest, stack = 0, [(tree, 1)]
+def _heavy(tree: Any) -> bool:
+    """Too deep or too large for converters that recurse and search at every element."""
+    elements, stack = 0, [(tree, 1)]
     while stack:
         element, depth = stack.pop()
-        deepest = max(deepest, depth)
+        elements += 1
+        if depth > DEEPEST or elements > MOST_ELEMENTS:
+            return True
         stack.extend((child, depth + 1) for child in element)
-    return deepest
+    return False
 
 
 def _metadata(tree: Any, url: str) -> Extracted:
@@ -170,7 +173,7 @@ def _metadata(tree: Any, url: str) -> Extracted:
     from trafilatura.metadata import extract_metadata
 
     fallback = " ".join("".join(tree.xpath("(//h1)[1]//text() | (//title)[1]//text()")[:1]).split())
-    if _depth(tree) > DEEPEST:
+    if _heavy(tree):
         return Extracted(fallback, "")
     found = extract_metadata(
         copy.deepcopy(tree),

@@ -22,7 +22,10 @@ class ReadError(OSError):
 
 
 class Entry(NamedTuple):
-    """A file; a tuple, as there are many and an unchanged folder makes them for nothing else than to compare. `path` is relative, with `/`, and may hold surrogates; `token` changes when the file does."""
+    """A file. `path` is relative, with `/`, and may hold surrogates; `token` changes when the file does.
+
+    A tuple, which is quick to make: an unchanged folder makes thousands of them to be compared once.
+    """
 
     path: str
     size: int

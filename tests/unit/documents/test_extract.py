@@ -153,6 +153,20 @@ def test_deep_nesting_is_survived():
     assert "down here" in out or out == ""
 
 
+def test_a_page_too_large_for_converters_keeps_all_its_text():
+    body = (
+        "<h2>Head</h2><ul><li>one<li>two</ul><p>x<br>y</p><pre>a\n  b</pre><table><tr><td>1<td>2</table>" + "<i>z</i>" * 60_000
+    )
+    out = extract_html(f"<nav>Home</nav><main>{body}</main>", "https://example.org/").text
+    assert out.startswith("## Head\n\n- one\n- two\n\nx\ny\n\n```\na\n  b\n```\n\n1 | 2 |")
+    assert out.endswith("z" * 60_000)
+
+
+def test_a_fence_or_tag_left_open_lets_no_markup_through():
+    out = text("<code><p>one</p><p>&lt;script&gt;x&lt;/script&gt;</p><pre>a<p>&lt;b&gt;")
+    assert not re.search(r"(?m)^[^`]*(?<!\\)<script", out)
+
+
 def test_a_page_cannot_name_a_placeholder():
     assert "```" not in text("<p>Zq00000000n0qZ and Zqn0qZ</p>")
 
