@@ -116,6 +116,8 @@ def _mend_inline(code: Any) -> None:
 
 
 def _replace(pre: Any, kept: Protected) -> None:
+    for around in pre.iterancestors("code", "samp", "kbd"):
+        around.tag = "span"  # a block inside inline code, as broken pages have it, would open a span it does not close
     code = code_text(pre)
     parent, tail = pre.getparent(), pre.tail
     token = kept.add(Block(code, _language(pre), _text_before(pre))) if code.strip() else ""
@@ -253,6 +255,12 @@ def _restore_line(line: str, kept: Protected) -> str:
     return "".join(out)
 
 
+def _span(code: str) -> str:
+    """Inline code, between more backticks than it holds in a row."""
+    ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", code)), default=0))
+    return f"{ticks} {code} {ticks}" if len(ticks) > 1 else f"`{code}`"
+
+
 def _restore_row(line: str, pattern: re.Pattern[str], kept: Protected) -> str:
     """A cell holds one line: its first line of code stands there, the whole block below the row's table."""
     below: list[str] = []
@@ -262,7 +270,7 @@ def _restore_row(line: str, pattern: re.Pattern[str], kept: Protected) -> str:
         first, _, rest = block.code.partition("\n")
         if rest:
             below.append(block.fenced())
-        return f"`{first.strip()}`".replace("|", "\\|")
+        return _span(first.strip()).replace("|", "\\|")
 
     row = pattern.sub(cell, line)
     return "\n\n".join([row, *below, ""]) if below else row

@@ -163,6 +163,8 @@ def test_a_page_too_large_for_converters_keeps_all_its_text():
 
 
 def test_a_fence_or_tag_left_open_lets_no_markup_through():
+    cell = text("<table><tr><td><code>f(x) <pre>a ` &lt;script&gt;</pre></code></td></tr></table>")
+    assert "f(x) `` a ` <script> ``" in cell
     out = text("<code><p>one</p><p>&lt;script&gt;x&lt;/script&gt;</p><pre>a<p>&lt;b&gt;")
     assert not re.search(r"(?m)^[^`]*(?<!\\)<script", out)
 
