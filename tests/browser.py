@@ -27,7 +27,9 @@ def chromium() -> str:
     found = shutil.which(asked) if asked else next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         missing = f"TWIN_TEST_CHROMIUM={asked} is not a program" if asked else "no Chromium is installed"
-        raise RuntimeError(f"{missing}: `apt-get install -y chromium`, or set TWIN_TEST_CHROMIUM to one; the page's tests need it")
+        raise RuntimeError(
+            f"{missing}: `apt-get install -y chromium`, or set TWIN_TEST_CHROMIUM to one; the page's tests need it"
+        )
     return found
 
 

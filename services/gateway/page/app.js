@@ -20,6 +20,7 @@ const composer = compose({
   send: (question, edited) => (edited ? replace(last(), question) : start(question)),
   stop: () => running?.controller.abort(),
   last: () => (running ? "" : last()?.question),
+  escape: closePanel,
 });
 
 async function start(question) {
@@ -85,8 +86,8 @@ byId("new").addEventListener("click", () => {
 byId("key").addEventListener("click", () => identify(""));
 
 function openLinked() {
-  const id = /^#trace\/(.+)$/.exec(location.hash)?.[1];
-  if (id) openTrace(decodeURIComponent(id), { closed: () => history.replaceState(null, "", location.pathname + location.search) });
+  const id = /^#trace\/([\w-]+)$/.exec(location.hash)?.[1];
+  if (id) openTrace(id, { closed: () => history.replaceState(null, "", location.pathname + location.search) });
 }
 
 addEventListener("hashchange", openLinked);

@@ -5,7 +5,7 @@ const form = byId("composer");
 const box = byId("question");
 const fields = ["author", "kind", "source", "k"].map((name) => form.elements[name]);
 
-// `on` is {send(question), stop(), last()}: last() gives the question to edit; send's second argument says it is an edit.
+// `on` is {send(question, edited), stop(), last(), escape()}: last() gives the question to edit, escape() is Esc with nothing to end.
 export function compose(on) {
   let editing = false;
   const edit = (value, text = "") => {
@@ -30,6 +30,7 @@ export function compose(on) {
     if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("dialog:modal")) return;
     if (form.dataset.busy) on.stop();
     else if (editing) edit(false);
+    else on.escape();
   });
   byId("stop").addEventListener("click", on.stop);
   box.addEventListener("input", fit);
@@ -66,7 +67,7 @@ export function offer(passages) {
     if (value && ![...list.options].some((option) => option.value === value)) list.append(element("option", { value }));
   };
   for (const passage of passages) {
-    add(byId("authors"), passage.author?.name ?? passage.author);
+    add(byId("authors"), passage.author);
     add(byId("sources"), passage.source);
   }
 }

@@ -8,7 +8,8 @@ const HEADING = /^ {0,3}(#{1,6})[ \t]+(.*)$/;
 const RULE = /^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( *)([-*+]|\d{1,9}[.)])(?: +|\t|$)/;
-const DIVIDER = /^[\s|:-]*-[\s|:-]*$/;
+const DIVIDER = /^[\s|:-]+$/;
+const COLUMNS = 60; // a wider table is shown as text
 
 // Draws `text` into `container`; called again with more text it redraws only the blocks that changed.
 export function markdown(container) {
@@ -49,7 +50,11 @@ function take(lines, at, depth) {
   return takeParagraph(lines, at);
 }
 
-const isTable = (lines, at) => lines[at].includes("|") && at + 1 < lines.length && lines[at + 1].includes("|") && DIVIDER.test(lines[at + 1]);
+function isTable(lines, at) {
+  const divider = lines[at + 1] ?? "";
+  return lines[at].includes("|") && divider.includes("|") && divider.includes("-") && DIVIDER.test(divider) && cells(lines[at]).length <= COLUMNS;
+}
+
 const INTERRUPTS = [FENCE, HEADING, RULE, QUOTE, /^ *(?:[-*+]|1[.)]) +\S/];
 const starts = (lines, at) => INTERRUPTS.some((pattern) => pattern.test(lines[at])) || isTable(lines, at);
 

@@ -7,10 +7,12 @@ const before = byId("panel-before");
 const after = byId("panel-after");
 let opener = null;
 let whenClosed = () => {};
+let turning = 0; // closings that a change of width makes, not the reader
 
 // `steps` are {before, after}: what the arrows open, null at an end; without it there are no arrows.
 export function openPanel(title, nodes, { from = document.activeElement, steps = null, closed = () => {} } = {}) {
   if (from && !panel.contains(from)) opener = from;
+  whenClosed();
   whenClosed = closed;
   fillPanel(title, nodes);
   arrow(before, steps && steps.before, steps);
@@ -25,7 +27,7 @@ export function fillPanel(title, nodes) {
   byId("panel-body").scrollTop = 0;
 }
 
-export const closePanel = () => panel.close();
+export const closePanel = () => { if (panel.open) panel.close(); };
 
 function arrow(button, open, steps) {
   button.hidden = !steps;
@@ -37,12 +39,14 @@ const show = () => (narrow.matches ? panel.showModal() : panel.show());
 
 narrow.addEventListener("change", () => {
   if (!panel.open) return;
-  panel.removeAttribute("open"); // not close(): the reader did not close it
+  turning += 1;
   panel.close();
   show();
 });
 panel.addEventListener("close", () => {
+  if (turning) { turning -= 1; return; }
   whenClosed();
+  whenClosed = () => {};
   if (opener?.isConnected) opener.focus();
   else byId("question").focus();
 });

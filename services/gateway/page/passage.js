@@ -13,7 +13,7 @@ export const passageTitle = (passage) => passage.title || passage.uri || "Untitl
 function view(passage) {
   const address = [passage.link, passage.uri].find((candidate) => candidate && webAddress(candidate));
   const rows = [
-    ["Author", passage.author?.name ?? passage.author],
+    ["Author", passage.author],
     ["Kind", passage.kind],
     ["Source", passage.source],
     ["Address", address ? link(address, address) : passage.uri],

@@ -27,12 +27,11 @@ function view(trace) {
 }
 
 function faults(trace) {
-  const named = [trace.faults ?? trace.fault ?? []].flat().filter(Boolean);
-  return named.map((fault) => element("div", { class: "problem" }, element("strong", {}, `Step at fault: ${fault.step}`), element("p", {}, [fault.reason, fault.detail].filter(Boolean).join(": "))));
+  return (trace.faults ?? []).map((fault) => element("div", { class: "problem" }, element("strong", {}, `Step at fault: ${fault.step}`), element("p", {}, [fault.reason, fault.detail].filter(Boolean).join(": "))));
 }
 
 function tree(spans, root) {
-  const children = Map.groupBy ? Map.groupBy(spans, (span) => span.parent) : group(spans);
+  const children = group(spans);
   const seen = new Set();
   const draw = (span) => {
     if (seen.has(span.id)) return null; // a broken trace must not loop
@@ -45,7 +44,10 @@ function tree(spans, root) {
 
 function group(spans) {
   const map = new Map();
-  for (const span of spans) map.set(span.parent, [...(map.get(span.parent) ?? []), span]);
+  for (const span of spans) {
+    if (!map.has(span.parent)) map.set(span.parent, []);
+    map.get(span.parent).push(span);
+  }
   return map;
 }
 

@@ -180,3 +180,28 @@ def test_scrolling_up_stops_following_and_a_button_leads_back(reader: Reader, tw
     reader.button("Latest ↓").click()
     expect(reader.button("Latest ↓")).to_be_hidden()
     reader.page.wait_for_function(f"() => ({end})(document.getElementById('scroll'))")
+
+
+def test_trace_opens_again_after_a_passage_took_its_place(reader: Reader, twin: ScriptedTwin) -> None:
+    twin.kept[TRACE] = STEPS
+    turn = reader.asked(USUAL)
+    turn.get_by_role("link", name="Trace").click()
+    expect(reader.panel.locator(".step")).to_have_count(3)
+    turn.locator("button.cite").first.click()
+    expect(reader.panel).to_contain_text("A gone document")
+    turn.get_by_role("link", name="Trace").click()
+    expect(reader.panel.locator(".step")).to_have_count(3)
+
+
+def test_escape_in_the_question_closes_the_passage_beside(reader: Reader) -> None:
+    reader.asked(USUAL).locator("button.cite").first.click()
+    reader.box.focus()
+    reader.page.keyboard.press("Escape")
+    expect(reader.panel).to_be_hidden()
+
+
+def test_address_that_names_no_trace_opens_nothing(reader: Reader) -> None:
+    reader.page.goto("about:blank")
+    reader.open("#trace/%zz<b>")
+    expect(reader.page.locator("#facts")).to_contain_text("Release")
+    expect(reader.panel).to_be_hidden()

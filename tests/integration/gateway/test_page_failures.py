@@ -117,3 +117,22 @@ def test_page_of_a_proxy_in_place_of_an_answer_is_told(reader: Reader, status: i
     html = "<html><body>Bad gateway <script>window.__pwned = 1</script></body></html>"
     reader.page.route("**/v1/chat/completions", lambda route: route.fulfill(status=status, content_type="text/html", body=html))
     expect(reader.asked(USUAL).get_by_role("alert")).to_contain_text(said)
+
+
+def test_key_that_was_declined_is_not_asked_for_again_by_itself(browser: Browser, served: Served, twin: ScriptedTwin) -> None:
+    served.keys.create("page", ["ask"])
+    twin.lacking = "index: none is live"
+    with reading(browser, served.url) as reader:
+        dialog = reader.page.get_by_role("dialog", name="This twin asks for a key")
+        reader.button("Cancel").click()
+        with reader.page.expect_response("**/readyz"):
+            pass  # the page looks again
+        expect(dialog).to_be_hidden()
+        reader.button("Key").click()
+        expect(dialog).to_be_visible()
+
+
+def test_question_beyond_the_limit_is_told_and_the_next_one_is_answered(reader: Reader) -> None:
+    turn = reader.asked("x" * 2_000_000)
+    expect(turn.get_by_role("alert")).to_contain_text("The question is too long")
+    expect(reader.asked(USUAL).locator(".cite")).to_have_count(2)

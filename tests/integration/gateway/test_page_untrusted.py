@@ -80,8 +80,8 @@ def test_hostile_trace_is_shown_as_text_and_a_loop_in_it_ends(reader: Reader, tw
 @pytest.mark.parametrize(
     "text",
     ["[" * 50_000, "*" * 50_001, "`" * 20_000 + "a", "> " * 5_000 + "x", "- " * 5_000 + "x", "_a" * 30_000, "](" * 30_000, "| " * 20_000 + "\n|-|", " " * 60_000 + "x", "<http://" * 8_000, "![" * 20_000,
-     "\n".join(" " * n + "- x" for n in range(800)), "[x](" + "(" * 40_000, "# " + "#" * 50_000, "- " + " -" * 30_000 + "x", "**a " * 15_000],
-    ids=range(16),
+     "\n".join(" " * n + "- x" for n in range(800)), "[x](" + "(" * 40_000, "# " + "#" * 50_000, "- " + " -" * 30_000 + "x", "**a " * 15_000, ("|-" + "-" * 60_000 + "x\n") * 2],
+    ids=range(17),
 )  # fmt: skip
 def test_text_made_to_stall_a_parser_is_drawn_in_time(reader: Reader, twin: ScriptedTwin, text: str) -> None:
     twin.answers[USUAL] = Stream([text], [])
