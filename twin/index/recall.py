@@ -1,24 +1,29 @@
 """An index -> how often it finds its own documents: the gate before it goes live, and the switch behind the gate.
 
-Known-item search after Azzopardi and de Rijke (SIGIR 2006): some words of a sampled passage, in their order but not in
-sentences, are asked; the item is found when the passage is among the first ten.
+Known-item search after Azzopardi and de Rijke (SIGIR 2006), twice for each sampled passage. Asked for by its rarest words,
+a passage that holds them all must be among the first ten of the fused search; asked for by its own text, it must be among
+the first ten by vectors alone. The first fails when words or documents are missing, the second when vectors are wrong: one alone could
+hide the other.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from twin.errors import RecallError
 from twin.index.build import check_embedder
+from twin.index.chunk import embedded_text
 from twin.index.ports import Embedder, IndexStore
 from twin.records import Chunk, Filter, IndexInfo
 
 SAMPLE = 200
 DEPTH = 10
 FEWEST, MOST = 4, 10  # words of a query
-WORD = re.compile(r"[^\W\d_]{4,}")
+WORD = re.compile(r"\w{3,}")
 MISSES_SHOWN = 5
 
 
@@ -35,24 +40,33 @@ class RecallReport:
 async def measure(store: IndexStore, index: str, embedder: Embedder, sample: int = SAMPLE) -> RecallReport:
     """Ask the index for items it holds. Chunk ids are hashes, so the first ones in order are a uniform sample."""
     async with aclosing(store.scan(index, limit=sample)) as chunks:
-        items = [(one, query) async for one in chunks if (query := known_item(one))]
-    vectors = await embedder.embed([query for _, query in items])
+        sampled = [one async for one in chunks]
+    items = known_items(sampled)
+    asked = await embedder.embed([query for _, query in items])
+    own = await embedder.embed([embedded_text(item) for item, _ in items])
     misses = []
-    for (item, query), vector in zip(items, vectors, strict=True):
-        found = await store.search(index, vector=vector, text=query, filter=Filter(), limit=DEPTH)
-        if all(passage.chunk.text != item.text for passage in found):
-            misses.append(f"{item.uri} for {query!r}")
+    for (item, query), vector, itself in zip(items, asked, own, strict=True):
+        fused = await store.search(index, vector=vector, text=query, filter=Filter(), limit=DEPTH)
+        nearest = await store.search(index, vector=itself, text="", filter=Filter(), limit=DEPTH)
+        if not any(words_of(found.chunk).issuperset(query.split()) for found in fused):
+            misses.append(f"{item.uri} by its words {query!r}")
+        elif all(found.chunk.text != item.text for found in nearest):
+            misses.append(f"{item.uri} by its vector")
     recall = 1 - len(misses) / len(items) if items else 1.0
     return RecallReport(index, recall, len(items), tuple(misses[:MISSES_SHOWN]))
 
 
-def known_item(chunk: Chunk) -> str:
-    """The longest distinct words of the passage in their order; empty when there are too few to mean something."""
-    words = list(dict.fromkeys(word.lower() for word in WORD.findall(chunk.text)))
-    if len(words) < FEWEST:
-        return ""
-    chosen = set(sorted(words, key=len, reverse=True)[:MOST])
-    return " ".join(word for word in words if word in chosen)
+def known_items(chunks: Sequence[Chunk]) -> list[tuple[Chunk, str]]:
+    """Each passage with its words that are rarest among `chunks`; those with too few words to mean something are left out."""
+    words = [words_of(one) for one in chunks]
+    spread = Counter(word for found in words for word in found)
+    queries = (sorted(found, key=lambda word: (spread[word], -len(word), word))[:MOST] for found in words)
+    return [(one, " ".join(query)) for one, query in zip(chunks, queries, strict=True) if len(query) >= FEWEST]
+
+
+def words_of(chunk: Chunk) -> set[str]:
+    """The words of a passage and of the titles above it, folded."""
+    return set(WORD.findall("\n".join((chunk.title, *chunk.heading, chunk.text)).lower()))
 
 
 async def switch(store: IndexStore, index: str, embedder: Embedder, threshold: float) -> RecallReport:
