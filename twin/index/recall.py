@@ -2,8 +2,8 @@
 
 Known-item search after Azzopardi and de Rijke (SIGIR 2006), twice for each sampled passage. Asked for by its rarest words,
 a passage that holds them all must be among the first ten of the fused search; asked for by its own text, it must be among
-the first ten by vectors alone. The first fails when words or documents are missing, the second when vectors are wrong: one alone could
-hide the other.
+the first ten by vectors alone. The first fails when words or documents are missing, the second when vectors are wrong: one
+alone could hide the other.
 """
 
 from __future__ import annotations
