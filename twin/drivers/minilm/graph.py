@@ -1,7 +1,7 @@
 """Weights in safetensors -> an ONNX graph from token ids and mask to unit vectors (mean pooling over the mask).
 
-BERT as in Devlin et al. 2018, six layers of 384 with 12 heads; pooling and normalisation as in sentence-transformers. Opset 20 has
-LayerNormalization and Gelu as single nodes, which the runtime fuses.
+BERT as in Devlin et al. 2018, six layers of 384 with 12 heads; pooling and normalisation as in sentence-transformers.
+Opset 20 has LayerNormalization and Gelu as single nodes, which the runtime fuses.
 """
 
 from __future__ import annotations
