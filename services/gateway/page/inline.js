@@ -18,12 +18,19 @@ export function inline(text, cite, depth = 0) {
   while (at < text.length) {
     const hit = depth < DEEPEST ? RULES[text[at]]?.(text, at, cite, depth) : null;
     if (!hit) { at += 1; continue; }
-    if (at > from) nodes.push(text.slice(from, at));
-    nodes.push(hit.node);
+    const plain = text.slice(from, at);
+    if (hit.glued) nodes.push(...glue(plain, hit.node));
+    else nodes.push(plain, hit.node);
     from = at = hit.end;
   }
   if (at > from) nodes.push(text.slice(from, at));
   return nodes;
+}
+
+// A number does not begin a line: it is kept with the word before it.
+function glue(plain, node) {
+  const word = /\S{0,30} ?$/.exec(plain.slice(-31))[0];
+  return [plain.slice(0, plain.length - word.length), element("span", { class: "keep" }, word.replace(/ $/, "\u00a0"), node)];
 }
 
 function match(pattern, text, at) {
@@ -63,7 +70,7 @@ function skip(text, at) {
 function bracket(text, at, cite, depth) {
   const number = match(CITATION, text, at);
   const cited = number && cite(Number(number[1]));
-  if (cited) return { node: cited, end: at + number[0].length };
+  if (cited) return { node: cited, end: at + number[0].length, glued: true };
   const found = match(LINK, text, at);
   if (!found) return null;
   if (!webAddress(found[2])) return { node: found[0], end: at + found[0].length };

@@ -10,9 +10,12 @@ export function openPassage(passages, passage, from) {
 
 export const passageTitle = (passage) => passage.title || passage.uri || "Untitled";
 
+const isCode = ({ kind, uri }) => kind === "repository" && !/\.(?:md|rst|txt|html?)(?:$|[?#])/i.test(uri);
+
 function view(passage) {
   const address = [passage.link, passage.uri].find((candidate) => candidate && webAddress(candidate));
   const rows = [
+    ["Section", passage.heading?.join(" › ")],
     ["Author", passage.author],
     ["Kind", passage.kind],
     ["Source", passage.source],
@@ -22,7 +25,7 @@ function view(passage) {
   ];
   return [
     element("h3", { dir: "auto" }, address ? link(address, passageTitle(passage)) : passageTitle(passage)),
-    element("blockquote", { class: "passage", dir: "auto" }, String(passage.text ?? "")),
+    element("blockquote", { class: isCode(passage) ? "passage mono" : "passage", dir: "auto" }, String(passage.text ?? "")),
     element("div", { class: "row" }, copyButton(() => passage.text, "Copy passage")),
     facts(rows),
   ];

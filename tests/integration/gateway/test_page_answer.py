@@ -117,3 +117,24 @@ def test_code_and_answer_can_be_copied(reader: Reader, twin: ScriptedTwin) -> No
     assert reader.page.evaluate("() => navigator.clipboard.readText()") == "echo '<b>'"
     turn.get_by_role("button", name="Copy", exact=True).click()
     assert reader.page.evaluate("() => navigator.clipboard.readText()") == "Run:\n\n```sh\necho '<b>'\n```"
+
+
+def test_number_stays_with_the_word_before_it(reader: Reader, twin: ScriptedTwin) -> None:
+    reader.page.set_viewport_size({"width": 360, "height": 700})
+    text = "".join(f"{'a' * (n % 17 + 1)} word [1] " for n in range(60)) + "b" * 200 + " [1]"
+    twin.answers["wrap"] = Stream([text], [passage(1, "One.")])
+    keep = reader.asked("wrap").locator(".keep")
+    assert keep.count() == 61
+    apart = "(all) => all.slice(0, -1).filter((e) => e.getClientRects().length > 1).length"
+    assert keep.evaluate_all(apart) == 0
+
+
+def test_code_passage_is_set_in_fixed_width_and_prose_is_not(reader: Reader, twin: ScriptedTwin) -> None:
+    code = passage(1, "def f():\n    return 1", kind="repository", uri="git+https://example.org/r//f.py?ref=main")
+    prose = passage(2, "# Head", kind="repository", uri="git+https://example.org/r//README.md?ref=main")
+    twin.answers["both"] = Stream(["[1] [2]"], [code, prose])
+    turn = reader.asked("both")
+    for at, fixed in ((0, True), (1, False)):
+        turn.locator("button.cite").nth(at).click()
+        style = reader.panel.locator(".passage").evaluate("(e) => getComputedStyle(e).fontFamily")
+        assert ("monospace" in style) is fixed
