@@ -29,9 +29,9 @@ test: .venv/.dev chromium ## Run every test that needs no cluster (TESTS=path na
 ##@ Check, in the order of CI
 
 .PHONY: secrets
-secrets: .venv/.dev ## Look for secrets in every commit and in the working tree
+secrets: .venv/.dev ## Look for secrets in every commit and in what is not committed yet
 	@gitleaks="$$($(RUN)/python -m tools.build gitleaks)"; \
-	"$$gitleaks" git --no-banner --redact . && "$$gitleaks" dir --no-banner --redact .
+	"$$gitleaks" git --no-banner --redact . && "$$gitleaks" git --pre-commit --no-banner --redact .
 
 .PHONY: lint
 lint: .venv/.dev ## Lint
