@@ -123,7 +123,8 @@ async def _apply(batch: _Batch, store: IndexStore, embedder: Embedder, report: B
     before = {one.id: one for chunks in (await store.stored(report.index, batch.documents)).values() for one in chunks.values()}
     wanted = {one.id: one for one in batch.chunks}
     fresh = [one for one in wanted.values() if one.id not in before or embedded_text(before[one.id]) != embedded_text(one)]
-    moved = [one for one in wanted.values() if one.id in before and before[one.id] != one and one not in fresh]
+    embedded = {one.id for one in fresh}
+    moved = [one for one in wanted.values() if one.id not in embedded and before[one.id] != one]
     stale = [key for key in before if key not in wanted]
     for part in _parts(fresh):
         await store.write(report.index, part, await embedder.embed([embedded_text(one) for one in part]))

@@ -116,16 +116,24 @@ def _code(text: str, limit: int) -> Iterator[tuple[int, int]]:
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
     """Spans from one top-level definition (with its decorators and the comment above it) to the next."""
-    starts = [0]
-    starts += [start for match in DEFINITION.finditer(text) if (start := _above(text, match.start())) > starts[-1]]
-    yield from zip(starts, [*starts[1:], len(text)], strict=True)
+    begin, last = 0, -1
+    for match in DEFINITION.finditer(text):
+        start = _above(text, match.start(), last)
+        last = match.start()
+        if start > begin:
+            yield begin, start
+            begin = start
+    yield begin, len(text)
 
 
-def _above(text: str, start: int) -> int:
+def _above(text: str, start: int, last: int) -> int:
+    """Where the comment or decorators above `start` begin; 0 when those reach up to the definition at `last`."""
     while start > 0:
         before = text.rfind("\n", 0, start - 1) + 1
         if not text.startswith(("@", "#", "//", "/*", " *", "--"), before) or text[before:start].isspace():
             return start
+        if before == last:  # seen already: every line is looked at once, however many decorators there are
+            return 0
         start = before
     return start
 

@@ -7,22 +7,24 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*$")
+DEEPEST = 6  # names above a passage, innermost first
+LONGEST = 200  # characters of a name: it is repeated in every passage below it
+HEADING = re.compile(r"(#{1,6})[ \t]+(?=\S)")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 CODE_NAME = re.compile(
     r"^([ \t]*)(?:export |default |pub |public |private |static |async )*"
-    r"(?:def|class|func|function|fn|impl|struct|interface|type)\s+(?:\([^)]*\)\s*)?([A-Za-z_]\w*)",
+    r"(?:def|class|func|function|fn|impl|struct|interface|type)[ \t]+(?:\([^)\n]{0,200}\)[ \t]*)?([A-Za-z_]\w{0,199})",
     re.MULTILINE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Headings in order: where each begins, its level (1 is the top) and its words."""
+    """Headings in order: where each begins, its words, and which one stands above it (-1: none)."""
 
     starts: tuple[int, ...]
-    levels: tuple[int, ...]
     names: tuple[str, ...]
+    parents: tuple[int, ...]
 
     @classmethod
     def of_markdown(cls, text: str) -> Outline:
@@ -37,8 +39,18 @@ class Outline:
 
     @classmethod
     def _of(cls, found: Iterator[tuple[int, int, str]]) -> Outline:
-        rows = list(found)
-        return cls(tuple(r[0] for r in rows), tuple(r[1] for r in rows), tuple(r[2] for r in rows))
+        starts: list[int] = []
+        names: list[str] = []
+        parents: list[int] = []
+        open_: list[tuple[int, int]] = []  # level and place of the headings that still hold, outermost first
+        for start, level, name in found:
+            while open_ and open_[-1][0] >= level:
+                open_.pop()
+            parents.append(open_[-1][1] if open_ else -1)
+            open_.append((level, len(names)))
+            starts.append(start)
+            names.append(name)
+        return cls(tuple(starts), tuple(names), tuple(parents))
 
     def path(self, start: int, end: int) -> tuple[str, ...]:
         """The headings above the passage at [start, end), outermost first; one it begins with belongs to it."""
@@ -46,13 +58,10 @@ class Outline:
         if at < len(self.starts) and self.starts[at] - start < 3 and self.starts[at] < end:  # noqa: PLR2004  a blank line before it
             at += 1
         path: list[str] = []
-        level = 7
-        for i in range(at - 1, -1, -1):
-            if self.levels[i] < level:
-                path.append(self.names[i])
-                level = self.levels[i]
-            if level == 1:
-                break
+        above = at - 1
+        while above >= 0 and len(path) < DEEPEST:
+            path.append(self.names[above])
+            above = self.parents[above]
         return tuple(reversed(path))
 
 
@@ -65,6 +74,14 @@ def _headings(text: str) -> Iterator[tuple[int, int, str]]:
                 fence = mark[1]
             elif mark[1].startswith(fence) and not line.strip(" `~"):
                 fence = ""
-        elif not fence and line.startswith("#") and (found := HEADING.match(line)):
-            yield start, len(found[1]), found[2]
+        elif not fence and (found := HEADING.match(line)) and (name := _name(line[found.end() :])):
+            yield start, len(found[1]), name
         start += len(line) + 1
+
+
+def _name(rest: str) -> str:
+    """A heading's words without the closing #s, which a space must part from them."""
+    words = rest.rstrip()
+    bare = words.rstrip("#")
+    closed = bare == "" or bare[-1] in " \t"
+    return (bare.rstrip() if closed else words)[:LONGEST].rstrip()

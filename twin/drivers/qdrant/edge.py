@@ -1,19 +1,14 @@
 """A folder of indexes that several processes use at once, as an `IndexStore`.
 
-The engine locks its files, so the first process owns the folder (a lock file that the kernel frees however it ends) and
-listens on a Unix socket; the others send it their calls. When the owner goes, whoever calls next becomes the owner and
-repeats its call: every call may be repeated without harm. Knows nothing of chunks.
+The engine locks its files, so the first process owns the folder and listens on a Unix socket; the others send it their calls,
+one stream a call. When the owner goes, whoever calls next becomes the owner and repeats its call: every call may be
+repeated without harm. Knows nothing of chunks.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import os
 import random
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,28 +17,32 @@ from typing import Any
 
 from twin.drivers.qdrant import wire
 from twin.drivers.qdrant.engine import PAGE, Engine
+from twin.drivers.qdrant.ownership import Ownership, socket_path
+from twin.drivers.qdrant.payload import plain
 from twin.errors import IndexStoreError, TwinError
 from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
 
-LONGEST_SOCKET = 100  # bytes; the kernel's bound is 108
 ATTACH_WITHIN = 30.0  # seconds: an owner that neither serves nor lets go is named after that
 INLINE = frozenset({"live", "search"})  # about a millisecond: cheaper in the loop than a thread
+BUFFER = 1 << 20
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class EdgeIndexes:
     """Indexes under `folder`. The same object is owner or client by turns; its user never knows."""
 
-    def __init__(self, folder: Path, quantization: str = "") -> None:
+    def __init__(self, folder: Path, quantization: str = "", *, attach_within: float = ATTACH_WITHIN) -> None:
         self._folder = folder
         self._quantization = quantization
+        self._attach_within = attach_within
+        self._ownership = Ownership(folder)
         self._engine: Engine | None = None
-        self._lock: int | None = None
         self._listener: asyncio.Server | None = None
-        self._socket: Path | None = None
-        self._peers: set[asyncio.StreamWriter] = set()
-        self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-        self._turn = asyncio.Lock()
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
+        self._peers: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
+        self._streams: set[asyncio.StreamWriter] = set()
+        self._idle: list[Stream] = []
+        self._turn = asyncio.Lock()  # one coroutine at a time becomes the owner or ceases to be it
+        self._writer: ThreadPoolExecutor | None = None  # None: closed
 
     @property
     def owner(self) -> bool:
@@ -51,31 +50,33 @@ class EdgeIndexes:
         return self._engine is not None
 
     async def open(self) -> None:
+        """Own the folder, or reach its owner."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
             raise IndexStoreError(f"{self._folder}: cannot be made ({exc.strerror}); set TWIN_HOME elsewhere") from exc
-        async with self._turn:
-            await self._attach()
+        self._writer = self._writer or ThreadPoolExecutor(max_workers=1, thread_name_prefix="index")
+        if stream := await self._attach():
+            self._idle.append(stream)
 
     async def close(self) -> None:
+        """Finish what others asked for, then let the next process own the folder."""
+        writer, self._writer = self._writer, None
         async with self._turn:
-            await self._detach()
-            if self._listener:
+            self._forget()
+            engine, self._engine = self._engine, None
+            if self._listener and writer:
                 self._listener.close()
-                for peer in list(self._peers):
+                for peer in self._peers.values():
                     peer.close()
-            if self._engine:
-                engine, self._engine = self._engine, None
-                await asyncio.get_running_loop().run_in_executor(self._writer, engine.close)
-            if self._socket:
-                self._socket.unlink(missing_ok=True)
-                if self._socket.parent != self._folder:
-                    shutil.rmtree(self._socket.parent, ignore_errors=True)
-            if self._lock is not None:
-                os.close(self._lock)
-            self._listener = self._socket = self._lock = None
-        self._writer.shutdown(wait=False)
+                await asyncio.gather(*self._peers, return_exceptions=True)
+                if engine:
+                    await asyncio.get_running_loop().run_in_executor(writer, engine.close)
+                socket_path(self._folder).unlink(missing_ok=True)
+            self._listener = None
+            self._ownership.release()
+        if writer:
+            writer.shutdown(wait=False)
 
     async def list(self) -> list[IndexInfo]:
         return await self._call("list")  # type: ignore[no-any-return]  # typed by wire.CALLS
@@ -113,12 +114,13 @@ class EdgeIndexes:
     async def search(
         self, index: str, *, vector: Sequence[float] | None, text: str, filter: Filter, limit: int
     ) -> Sequence[Passage]:
-        return await self._call("search", index, vector, text, filter, limit)  # type: ignore[no-any-return]
+        return await self._call("search", index, vector, plain(text), filter, limit)  # type: ignore[no-any-return]
 
     async def scan(self, index: str, limit: int = 0) -> AsyncGenerator[Chunk, None]:
+        name = index or await self.live()  # the same one to its end, should the alias move
         after, given = "", 0
         while not limit or given < limit:
-            chunks, after = await self._call("page", index, after, min(PAGE, limit - given) if limit else PAGE)
+            chunks, after = await self._call("page", name, after, min(PAGE, limit - given) if limit else PAGE)
             for chunk in chunks:
                 yield chunk
             given += len(chunks)
@@ -126,126 +128,120 @@ class EdgeIndexes:
                 return
 
     async def _call(self, method: str, *arguments: Any) -> Any:
-        if self._engine and method in INLINE:
-            return getattr(self._engine, method)(*arguments)
-        deadline = time.monotonic() + ATTACH_WITHIN
-        while True:
-            if self._engine:
-                return await self._perform(method, arguments)
-            async with self._turn:  # one call at a time on the stream
-                try:
-                    await self._attach()
-                    if self._stream:
-                        return await self._ask(method, arguments)
-                except (OSError, asyncio.IncompleteReadError) as exc:
-                    await self._detach()
-                    if time.monotonic() > deadline:
-                        raise IndexStoreError(
-                            f"{self._folder}: its owner (process {self._holder()}) does not answer: {exc}"
-                        ) from exc
+        if self._engine:
+            return await self._perform(method, arguments)
+        call = wire.encode_call(method, arguments)
+        failing = 0.0
+        while not self._engine:
+            stream = self._idle.pop() if self._idle else await self._attach()
+            if stream is None:
+                break
+            try:
+                return wire.decode_result(method, await self._ask(stream, call))
+            except (OSError, asyncio.IncompleteReadError) as exc:  # the owner went: find the next one
+                self._forget()
+                failing = failing or time.monotonic()
+                if time.monotonic() - failing > self._attach_within:
+                    raise self._unanswered() from exc
+                await asyncio.sleep(random.random() * 0.02)  # noqa: S311  spreads callers, keeps no secret
+        return await self._perform(method, arguments)
 
     async def _perform(self, method: str, arguments: Sequence[Any]) -> Any:
-        if not self._engine:
-            raise IndexStoreError(f"{self._folder}: the index was closed")
+        if not self._engine or not self._writer:
+            raise self._closed()
         call = getattr(self._engine, method)
         if method in INLINE:
             return call(*arguments)
         return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments)
 
-    async def _ask(self, method: str, arguments: Sequence[Any]) -> Any:
-        assert self._stream  # noqa: S101  _attach gave either an engine or a stream
-        reader, writer = self._stream
+    async def _ask(self, stream: Stream, call: bytes) -> bytes:
+        reader, writer = stream
+        answered = False
         try:
-            writer.write(wire.encode_call(method, arguments))
+            writer.write(call)
             await writer.drain()
             data = await wire.read(reader)
-        except asyncio.CancelledError:  # the reply of a cancelled call must not become the next one's
-            await self._detach()
-            raise
-        return wire.decode_result(method, data)
+            answered = True
+        finally:  # the reply of a call that was given up must not become the next one's
+            if answered and writer in self._streams:
+                self._idle.append(stream)
+            else:
+                self._streams.discard(writer)
+                writer.close()
+        return data
 
-    async def _attach(self) -> None:
-        """Become the owner, or connect to it."""
-        deadline = time.monotonic() + ATTACH_WITHIN
-        while not self._engine and not self._stream:
-            if self._take_lock():
-                await self._own()
-                return
+    async def _attach(self) -> Stream | None:
+        """A stream to the owner, or None: this process is it."""
+        deadline = time.monotonic() + self._attach_within
+        while True:
+            async with self._turn:
+                if not self._writer:
+                    raise self._closed()
+                if not self._engine and self._ownership.take():
+                    await self._own()
+            if self._engine:
+                return None
             try:
-                self._stream = await asyncio.open_unix_connection(self._socket_of_owner(), limit=1 << 20)
+                stream = await asyncio.open_unix_connection(self._ownership.socket(), limit=BUFFER)
             except OSError as exc:  # between two owners, or one that is just starting or ending
                 if time.monotonic() > deadline:
-                    raise IndexStoreError(
-                        f"{self._folder}: is held by process {self._holder()}, which does not answer; stop it and try again"
-                    ) from exc
+                    raise self._unanswered() from exc
                 await asyncio.sleep(0.02 + random.random() * 0.05)  # noqa: S311  spreads callers, keeps no secret
+            else:
+                self._streams.add(stream[1])
+                return stream
 
-    async def _detach(self) -> None:
-        if self._stream:
-            self._stream[1].close()
-            self._stream = None
-
-    def _take_lock(self) -> bool:
-        descriptor = os.open(self._folder / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._lock = descriptor
-        return True
+    def _forget(self) -> None:
+        """Close every stream to an owner that went; calls that wait on one find the next owner."""
+        for writer in self._streams:
+            writer.close()
+        self._streams.clear()
+        self._idle.clear()
 
     async def _own(self) -> None:
-        assert self._lock is not None  # noqa: S101  the caller took it
+        listener = None
         try:
-            self._engine = Engine(self._folder, self._quantization)
-            self._socket = _socket_path(self._folder)
-            self._socket.unlink(missing_ok=True)
-            self._listener = await asyncio.start_unix_server(self._serve, self._socket, limit=1 << 20)
-            self._socket.chmod(0o600)
-            os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, f"{os.getpid()}\n{self._socket}\n".encode(), 0)
-        except BaseException:
-            self._engine = None
-            os.close(self._lock)
-            self._lock = None
+            socket = socket_path(self._folder)
+            socket.unlink(missing_ok=True)  # of an owner that was killed
+            engine = Engine(self._folder, self._quantization)
+            listener = await asyncio.start_unix_server(self._serve, socket, limit=BUFFER)
+            socket.chmod(0o600)
+            self._ownership.announce(socket)
+        except BaseException as exc:
+            if listener:
+                listener.close()
+            self._ownership.release()
+            if isinstance(exc, OSError):
+                raise IndexStoreError(f"{self._folder}: cannot be shared ({exc.strerror} {exc.filename or ''})") from exc
             raise
-
-    def _socket_of_owner(self) -> str:
-        lines = (self._folder / "owner").read_text(encoding="utf-8").splitlines()
-        if len(lines) < 2:  # noqa: PLR2004  the owner has not written its two lines yet
-            raise ConnectionRefusedError("the owner is starting")
-        return lines[1]
-
-    def _holder(self) -> str:
-        with contextlib.suppress(OSError, IndexError):
-            return (self._folder / "owner").read_text(encoding="utf-8").splitlines()[0]
-        return "unknown"
+        self._listener, self._engine = listener, engine
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._peers.add(writer)
+        task = asyncio.current_task()
+        assert task  # noqa: S101  a server's callback runs in one
+        self._peers[task] = writer
         try:
-            while True:
-                data = await wire.read(reader)
-                try:
-                    method, arguments = wire.decode_call(data)
-                    reply = wire.encode_result(await self._perform(method, arguments))
-                except TwinError as exc:
-                    if not self._engine:  # closing: let the client find the next owner
-                        return
-                    reply = wire.encode_error(exc)
+            while (reply := await self._reply(await wire.read(reader))) is not None:
                 writer.write(reply)
                 await writer.drain()
         except (asyncio.IncompleteReadError, OSError, TwinError):
             return  # the client went away, or speaks something else
         finally:
-            self._peers.discard(writer)
+            del self._peers[task]
             writer.close()
 
+    async def _reply(self, data: bytes) -> bytes | None:
+        """The frame that answers one; None while closing, so that the client finds the next owner."""
+        try:
+            method, arguments = wire.decode_call(data)
+            return wire.encode_result(await self._perform(method, arguments))
+        except TwinError as exc:
+            return wire.encode_error(exc) if self._engine else None
 
-def _socket_path(folder: Path) -> Path:
-    """In the folder, or where its path would be too long for a socket, in a private one of its own."""
-    path = folder.resolve() / "socket"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET:
-        return path
-    return Path(tempfile.mkdtemp(prefix="twin-")) / "socket"
+    def _closed(self) -> IndexStoreError:
+        return IndexStoreError(f"{self._folder}: the index was closed")
+
+    def _unanswered(self) -> IndexStoreError:
+        return IndexStoreError(
+            f"{self._folder}: is held by process {self._ownership.holder()}, which does not answer; stop it and try again"
+        )

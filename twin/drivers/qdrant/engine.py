@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from twin.drivers.qdrant.payload import DENSE, KEYWORDS, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload
+from twin.drivers.qdrant.payload import DENSE, KEYWORDS, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload, searched
 from twin.errors import IndexStoreError, RefusedError
 from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
 
@@ -79,7 +79,7 @@ class Engine:
 
     @mapped
     def create(self, spec: IndexSpec) -> IndexInfo:
-        place = self._folder / spec.name
+        place = self._place(spec.name)
         if not (place / "meta.json").exists():
             shutil.rmtree(place, ignore_errors=True)  # half made by a process that was killed
             (place / "shard").mkdir(parents=True)
@@ -114,7 +114,7 @@ class Engine:
     @mapped
     def write(self, index: str, chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
         points = [
-            self._q.Point(one.id, {DENSE: list(vector), SPARSE: self._bm25.embed_document(_searched(one))}, payload(one))
+            self._q.Point(one.id, {DENSE: list(vector), SPARSE: self._bm25.embed_document(searched(one))}, payload(one))
             for one, vector in zip(chunks, vectors, strict=True)
         ]
         self._shard(index).update(self._q.UpdateOperation.upsert_points(points))
@@ -160,11 +160,12 @@ class Engine:
     def drop(self, index: str) -> None:
         if index == self.live():
             raise RefusedError(f"index {index} is live: switch to another one before dropping it")
-        self._meta(index)
-        (self._folder / index / "meta.json").unlink()  # from here on it is half made
+        place = self._place(index)
+        (place / "meta.json").unlink(missing_ok=True)  # from here on it is half made
         if shard := self._shards.pop(index, None):
             shard.close()
-        shutil.rmtree(self._folder / index)
+        if place.is_dir():  # repeated by a client whose owner was killed before it answered, it may be gone
+            shutil.rmtree(place)
 
     @mapped
     def search(self, index: str, vector: Sequence[float] | None, text: str, filter: Filter, limit: int) -> Sequence[Passage]:
@@ -200,7 +201,16 @@ class Engine:
     def _count(self, index: str) -> int:
         return int(self._shard(index).count(self._q.CountRequest(exact=True)))
 
+    def _place(self, index: str) -> Path:
+        """The folder of an index, whose name may come from a command line."""
+        if not index:
+            raise IndexStoreError("no index is live yet: `twin index build --switch` makes one")
+        if index.startswith(".") or set(index) & {"/", "\0"}:
+            raise IndexStoreError(f"{index!r} is no name of an index: `twin index list` shows those that are")
+        return self._folder / index
+
     def _shard(self, index: str) -> Any:
+        index = index or self.live()
         shard = self._shards.get(index)
         if shard is None:
             with self._opening:
@@ -211,7 +221,7 @@ class Engine:
         return shard
 
     def _meta(self, index: str) -> Meta:
-        file = self._folder / index / "meta.json"
+        file = self._place(index or self.live()) / "meta.json"
         try:
             return msgspec.json.decode(file.read_bytes(), type=Meta)
         except FileNotFoundError as exc:
@@ -221,11 +231,6 @@ class Engine:
 
     def _write_meta(self, meta: Meta) -> None:
         _write(self._folder / meta.name / "meta.json", msgspec.json.format(msgspec.json.encode(meta)))
-
-
-def _searched(chunk: Chunk) -> str:
-    """What BM25 sees: title and headings count as words of the passage."""
-    return "\n".join((chunk.title, *chunk.heading, chunk.text))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -64,6 +64,16 @@ def conditions(filter: Filter) -> dict[str, str]:
     return {field: value for field, value in wanted.items() if value}
 
 
+def searched(chunk: Chunk) -> str:
+    """What BM25 sees: title and headings count as words of the passage."""
+    return "\n".join((chunk.title, *chunk.heading, chunk.text))
+
+
+def plain(text: str) -> str:
+    """`text` without lone surrogates, which JSON may carry and no wire format takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
 class Meta(msgspec.Struct, frozen=True):
     """What is kept of an index beside its points."""
 
