@@ -26,13 +26,16 @@ def main() -> None:
         asked_to_end.append(number)
         signal.raise_signal(signal.SIGINT)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs would ignore it, and SIGTERM with it
     signal.signal(signal.SIGTERM, end)
     try:
         app(prog_name="twin")
     except TwinError as exc:
         print(f"twin: {exc}", file=sys.stderr)
         sys.exit(exc.exit_status)
-    except KeyboardInterrupt:
+    except SystemExit as exc:  # Typer turns an interrupt into this
+        if exc.code != INTERRUPTED:
+            raise
         print("twin: interrupted; what was written is complete, run the same command to go on", file=sys.stderr)
         sys.exit(TERMINATED if asked_to_end else INTERRUPTED)
     except BrokenPipeError:  # `twin documents list | head`

@@ -54,8 +54,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Se
     from rich.table import Table
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for column in columns:  # on a narrow terminal the first column and the numbers stay whole, the last is folded
+        number, last = column in right, column == columns[-1]
+        whole = number or column in columns[:2]
+        made.add_column(column, justify="right" if number else "left", no_wrap=whole, overflow="fold" if last else "ellipsis")
     for row in rows:
         made.add_row(*(safe(str(cell)) for cell in row))
     if made.row_count:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from pathlib import Path
 
 import openai
 import pytest
 
-from tests.integration.cli.running import chat, post, serving, told, twin
+from tests.integration.cli.running import TWIN, chat, environment, post, serving, told, twin
 
 TOPICS = ("queues", "gardens", "compilers", "harbours", "violins", "glaciers", "bakeries", "telescopes", "saddles", "lanterns")
 ADA, BEN = "Ada Example", "Ben Example"
@@ -193,3 +194,18 @@ def test_what_cannot_be_done_is_said_in_one_line_with_what_to_do(
     done = twin(tmp_path, *arguments, status=status, **settings)
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_sigterm_ends_a_build_with_143_and_the_next_one_completes_it(export: Path) -> None:
+    twin(export, "documents", "sync")
+    building = subprocess.Popen(
+        [str(TWIN), "index", "build"], cwd=export, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not list((export / ".twin" / "index").glob("*/meta.json")):  # the index was made: writing begins
+        assert building.poll() is None
+    building.terminate()
+    _, said = building.communicate(timeout=30)
+    assert building.returncode == 143, said
+    assert "go on" in said
+    twin(export, "index", "build", "--switch")
+    assert told(export, "index", "list")[0]["chunks"] == 300
