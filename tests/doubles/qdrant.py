@@ -35,6 +35,7 @@ class QdrantDouble:
                 web.put(one + "/index", self._index),
                 web.put(one + "/points", self._upsert),
                 web.post(one + "/points/batch", self._batch),
+                web.put(one + "/points/payload", self._overwrite),
                 web.post(one + "/points/delete", self._remove),
                 web.post(one + "/points/scroll", self._scroll),
                 web.post(one + "/points/query", self._query),
@@ -63,6 +64,8 @@ class QdrantDouble:
             return _refused(self.statuses.pop(0), "scripted, with the key " + request.headers.get("api-key", ""))
         if self.key and request.headers.get("api-key") != self.key:
             return web.Response(status=401, text="Must provide an API key or an Authorization bearer token")
+        if request.match_info.http_exception:
+            return _refused(501, f"the double does not know {request.method} {request.path}")
         name = request.match_info.get("name")
         request[NAME] = self.aliases.get(name, name)
         if name and request[NAME] not in self.collections and handler != self._create:
@@ -134,6 +137,10 @@ class QdrantDouble:
             self._update(request, q.UpdateOperation.overwrite_payload(one["points"], one["payload"]))
         return [DONE for _ in body["operations"]]
 
+    async def _overwrite(self, request, body):
+        self._update(request, q.UpdateOperation.overwrite_payload(body["points"], body["payload"]))
+        return DONE
+
     async def _remove(self, request, body):
         self._update(request, q.UpdateOperation.delete_points(body["points"]))
         return DONE
@@ -171,7 +178,7 @@ class QdrantDouble:
         aliases = dict(self.aliases)  # all of the operations or none
         for action in body["actions"]:
             if "delete_alias" in action:
-                aliases.pop(action["delete_alias"]["alias_name"])
+                aliases.pop(action["delete_alias"]["alias_name"], None)
             else:
                 made = action["create_alias"]
                 if made["collection_name"] not in self.collections:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.doubles.qdrant import QdrantDouble
 from tests.integration.index.samples import process, recipe
+from twin.drivers.qdrant import request
 from twin.drivers.qdrant.edge import EdgeIndexes
 from twin.drivers.qdrant.server import ServerIndexes
 
@@ -27,6 +28,10 @@ async def opened(kind, folder):
             made = ServerIndexes(url, alias=f"twin-{uuid.uuid4().hex[:8]}")
             await made.open()
             yield made
+            await made._client.update_collection_aliases(request.switched(made._alias, "", since="any")[:1])
+            for info in await made.list():  # a real server keeps what others have there
+                if info.name.startswith(("words-", "other-", "dropped")):
+                    await made.drop(info.name)
             await made.close()
     elif kind == "of another process":
         async with process(folder) as (_, part):
