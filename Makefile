@@ -24,7 +24,7 @@ setup: .venv/.dev ## Install everything a developer needs into .venv
 .PHONY: test
 test: .venv/.dev chromium ## Run every test that needs no cluster (TESTS=path narrows it)
 	@$(RUN)/python -m tools.build > /dev/null
-	@$(RUN)/pytest -n 2 --dist loadgroup $(TESTS)
+	@$(RUN)/pytest -n 2 --dist loadfile $(TESTS)
 
 ##@ Check, in the order of CI
 

@@ -21,7 +21,7 @@ TOMBSTONES = Stream(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a running Playwright keeps an event loop, which asynchronous tests cannot share
 def browser() -> Iterator[Browser]:
     with started() as browser:
         yield browser

@@ -66,8 +66,8 @@ def _is_public(address: Address) -> bool:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_global and not address.is_reserved
-    if address in _NAT64 or address.ipv4_mapped:
-        return True  # as public as the address inside it
+    if address in _NAT64 or address.ipv4_mapped or address.sixtofour:
+        return True  # as public as the address inside it; Python's own versions differ on 6to4
     return address in _GLOBAL_6 and address.is_global
 
 
