@@ -168,6 +168,43 @@ async def test_one_slow_call_holds_up_no_other_of_the_same_client(tmp_path):
     await first.close()
 
 
+async def test_hundreds_of_calls_at_once_are_all_answered(tmp_path):
+    first, second = await opened(tmp_path), await opened(tmp_path)
+    index = (await first.create(recipe())).name
+    await fill(first, index, [ONE])
+    assert await asyncio.gather(*(search(second, index) for _ in range(500))) == [[ONE]] * 500
+    await second.close()
+    await first.close()
+
+
+async def test_a_close_that_is_cancelled_still_lets_the_next_process_own_the_folder(tmp_path):
+    first = await opened(tmp_path)
+    index = (await first.create(recipe())).name
+    await fill(first, index, [ONE])
+    closing = asyncio.create_task(first.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    async with process(tmp_path) as (_, part):
+        assert part == "owner"
+
+
+async def test_what_is_too_large_to_send_is_told_at_once_and_the_next_call_works(tmp_path, monkeypatch):
+    first, second = await opened(tmp_path), await opened(tmp_path)
+    index = (await first.create(recipe())).name
+    await fill(first, index, [passage(f"{n} " + "long " * 2000, position=n) for n in range(20)])
+    monkeypatch.setattr(wire, "LARGEST", 100_000)
+    with pytest.raises(IndexStoreError, match="over the bound"):
+        await second.stored(index, ["d1"])
+    with pytest.raises(IndexStoreError, match="over the bound"):
+        await fill(second, index, [passage("x" * 200_000)])
+    with pytest.raises(IndexStoreError, match="no message can hold"):
+        await second.remove(index, ["\ud800"])
+    assert len(await second.list()) == 1
+    await second.close()
+    await first.close()
+
+
 async def test_a_stale_socket_and_a_stale_note_of_the_owner_are_replaced(tmp_path):
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "socket"))

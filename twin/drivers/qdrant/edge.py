@@ -25,6 +25,8 @@ from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
 ATTACH_WITHIN = 30.0  # seconds: an owner that neither serves nor lets go is named after that
 INLINE = frozenset({"live", "search"})  # about a millisecond: cheaper in the loop than a thread
 BUFFER = 1 << 20
+STREAMS = 16  # calls of one client under way at once; the others wait their turn
+AT_ONCE = 16  # documents whose passages are read in one call, so that no reply is too large for a frame
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -41,6 +43,7 @@ class EdgeIndexes:
         self._peers: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self._streams: set[asyncio.StreamWriter] = set()
         self._idle: list[Stream] = []
+        self._slots = asyncio.Semaphore(STREAMS)
         self._turn = asyncio.Lock()  # one coroutine at a time becomes the owner or ceases to be it
         self._writer: ThreadPoolExecutor | None = None  # None: closed
 
@@ -60,12 +63,20 @@ class EdgeIndexes:
             self._idle.append(stream)
 
     async def close(self) -> None:
-        """Finish what others asked for, then let the next process own the folder."""
+        """Finish what others asked for, then let the next process own the folder; to its end, even when cancelled."""
         writer, self._writer = self._writer, None
+        await asyncio.shield(asyncio.ensure_future(self._end(writer)))
+
+    async def _end(self, writer: ThreadPoolExecutor | None) -> None:
         async with self._turn:
-            self._forget()
+            if not writer or self._writer:  # closed before, or opened again meanwhile
+                return
+            for stream in self._streams:
+                stream.close()
+            self._streams.clear()
+            self._idle.clear()
             engine, self._engine = self._engine, None
-            if self._listener and writer:
+            if self._listener:
                 self._listener.close()
                 for peer in self._peers.values():
                     peer.close()
@@ -75,8 +86,7 @@ class EdgeIndexes:
                 socket_path(self._folder).unlink(missing_ok=True)
             self._listener = None
             self._ownership.release()
-        if writer:
-            writer.shutdown(wait=False)
+        writer.shutdown(wait=False)
 
     async def list(self) -> list[IndexInfo]:
         return await self._call("list")  # type: ignore[no-any-return]  # typed by wire.CALLS
@@ -94,7 +104,10 @@ class EdgeIndexes:
         await self._call("update", index, chunks)
 
     async def stored(self, index: str, documents: Sequence[str]) -> Mapping[str, Mapping[str, Chunk]]:
-        return await self._call("stored", index, documents)  # type: ignore[no-any-return]
+        found: dict[str, Mapping[str, Chunk]] = {}
+        for at in range(0, len(documents), AT_ONCE):
+            found |= await self._call("stored", index, documents[at : at + AT_ONCE])
+        return found
 
     async def remove(self, index: str, chunk_ids: Sequence[str]) -> None:
         await self._call("remove", index, chunk_ids)
@@ -131,20 +144,33 @@ class EdgeIndexes:
         if self._engine:
             return await self._perform(method, arguments)
         call = wire.encode_call(method, arguments)
+        async with self._slots:
+            reply = await self._asked(call)
+        return wire.decode_result(method, reply) if reply else await self._perform(method, arguments)
+
+    async def _asked(self, call: bytes) -> bytes:
+        """The owner's reply; empty when this process has become the owner."""
         failing = 0.0
         while not self._engine:
             stream = self._idle.pop() if self._idle else await self._attach()
             if stream is None:
                 break
             try:
-                return wire.decode_result(method, await self._ask(stream, call))
+                return await self._ask(stream, call)
             except (OSError, asyncio.IncompleteReadError) as exc:  # the owner went: find the next one
-                self._forget()
                 failing = failing or time.monotonic()
                 if time.monotonic() - failing > self._attach_within:
                     raise self._unanswered() from exc
+                self._drop_idle()
                 await asyncio.sleep(random.random() * 0.02)  # noqa: S311  spreads callers, keeps no secret
-        return await self._perform(method, arguments)
+        return b""
+
+    def _drop_idle(self) -> None:
+        """Close streams that no call waits on: they went to the same owner."""
+        for _, writer in self._idle:
+            self._streams.discard(writer)
+            writer.close()
+        self._idle.clear()
 
     async def _perform(self, method: str, arguments: Sequence[Any]) -> Any:
         if not self._engine or not self._writer:
@@ -191,20 +217,13 @@ class EdgeIndexes:
                 self._streams.add(stream[1])
                 return stream
 
-    def _forget(self) -> None:
-        """Close every stream to an owner that went; calls that wait on one find the next owner."""
-        for writer in self._streams:
-            writer.close()
-        self._streams.clear()
-        self._idle.clear()
-
     async def _own(self) -> None:
         listener = None
         try:
             socket = socket_path(self._folder)
             socket.unlink(missing_ok=True)  # of an owner that was killed
             engine = Engine(self._folder, self._quantization)
-            listener = await asyncio.start_unix_server(self._serve, socket, limit=BUFFER)
+            listener = await asyncio.start_unix_server(self._serve, socket, limit=BUFFER, backlog=1024)
             socket.chmod(0o600)
             self._ownership.announce(socket)
         except BaseException as exc:
@@ -224,8 +243,8 @@ class EdgeIndexes:
             while (reply := await self._reply(await wire.read(reader))) is not None:
                 writer.write(reply)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, OSError, TwinError):
-            return  # the client went away, or speaks something else
+        except (asyncio.IncompleteReadError, OSError, TwinError, asyncio.CancelledError):
+            return  # the client went away or speaks something else, or the loop ends
         finally:
             del self._peers[task]
             writer.close()

@@ -53,13 +53,21 @@ async def read(reader: asyncio.StreamReader) -> bytes:
 
 
 def frame(data: bytes) -> bytes:
-    """`data` with its length before it."""
+    """`data` with its length before it. Raises IndexStoreError when the other side would not take it."""
+    if len(data) > LARGEST:
+        raise IndexStoreError(
+            f"a call or its result of {len(data):,} bytes is over the bound of {LARGEST:,}: ask for less at once"
+        )
     return len(data).to_bytes(4, "big") + data
 
 
 def encode_call(method: str, arguments: Sequence[Any]) -> bytes:
-    """A call as a frame."""
-    return frame(msgspec.msgpack.encode(Call(method, msgspec.Raw(msgspec.msgpack.encode(tuple(arguments))))))
+    """A call as a frame. Raises IndexStoreError for what cannot be sent."""
+    try:
+        packed = msgspec.msgpack.encode(tuple(arguments))
+    except (UnicodeEncodeError, TypeError, OverflowError) as exc:
+        raise IndexStoreError(f"the index cannot be asked for {method} with what no message can hold: {exc}") from exc
+    return frame(msgspec.msgpack.encode(Call(method, msgspec.Raw(packed))))
 
 
 def decode_call(data: bytes) -> tuple[str, tuple[Any, ...]]:
