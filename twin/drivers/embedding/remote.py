@@ -90,7 +90,7 @@ class OpenAIEmbedder:
         try:
             async with asyncio.TaskGroup() as group:
                 parts = [group.create_task(self._batch(texts[at : at + BATCH])) for at in range(0, len(texts), BATCH)]
-        except* EmbeddingError as failed:  # the first one; the others were stopped
+        except ExceptionGroup as failed:  # the first one; the others were stopped
             raise failed.exceptions[0] from None
         return [vector for part in parts for vector in part.result()]
 
