@@ -103,26 +103,32 @@ async def _stream(state: Gateway, request: Request, asked: wire.Chat) -> None:
     except AnswerError as exc:
         if not request.started:
             raise
-        await request.send(_event(error_of(exc)))
-        await request.send(b"", more=False)
-        state.metrics.answers.labels(state.answerer.mode, "broken").inc()
+        await sending.broken(exc)
 
 
 class _Sending:
-    """One stream of chunks; citations and the `twin` object go with the last that has content."""
+    """One stream of chunks.
+
+    The last character so far is held back: so the last chunk with content carries the citations, and no text waits for it.
+    """
 
     def __init__(self, state: Gateway, request: Request, asked: wire.Chat) -> None:
         self._state, self._request, self._asked = state, request, asked
         self._begun = time.perf_counter()
         self._created = int(time.time())
-        self._id = ""
+        self._id = f"chatcmpl-{time.time_ns():x}"
         self._role: dict[str, Any] = {"role": "assistant"}
+        self._held = ""
 
     async def delta(self, event: Delta) -> None:
+        text = self._held + event.text
+        self._held, text = text[-1:], text[:-1]
+        if not text and not event.raw:
+            return
         if not self._request.started:
             self._state.metrics.first_token.observe(time.perf_counter() - self._begun)
             await self._request.start(200, SSE)
-        content = {"content": event.text} if event.text else {}
+        content = {"content": text} if text else {}
         await self._request.send(_event(self._chunk({**self._role, **content, **(event.raw or {})})))
         self._role = {}
 
@@ -131,15 +137,20 @@ class _Sending:
         self._state.metrics.answered(answer, event.trace)
         if not self._request.started:
             await self._request.start(200, SSE)
-        cited = {**self._role, "content": "", "annotations": [wire.annotation(one) for one in answer.citations]}
+        cited = {**self._role, "content": self._held, "annotations": [wire.annotation(one) for one in answer.citations]}
         last = self._chunk(cited) | {"twin": wire.about(answer)}
         parts = [_event(last), _event(self._chunk({}, answer.finish_reason))]
         if self._asked.include_usage:
             parts.append(_event({**self._chunk({}), "choices": [], "usage": wire.usage(answer.usage)}))
         await self._request.send(b"".join(parts) + b"data: [DONE]\n\n", more=False)
 
+    async def broken(self, error: AnswerError) -> None:
+        """Say in the stream why it ends here; what was held back still belongs to the answer."""
+        held = _event(self._chunk({"content": self._held})) if self._held else b""
+        await self._request.send(held + _event(error_of(error)), more=False)
+        self._state.metrics.answers.labels(self._state.answerer.mode, "broken").inc()
+
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-        self._id = self._id or f"chatcmpl-{time.time_ns():x}"
         return wire.chunk(self._id, self._created, delta, finish)
 
 

@@ -100,7 +100,7 @@ def decode(body: bytes) -> Any:
     """A JSON object. Raises QuestionError."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise QuestionError(f"the request is not valid JSON: {exc}") from exc
     if not isinstance(value, dict):
         raise QuestionError("the request must be a JSON object")
