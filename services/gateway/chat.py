@@ -107,9 +107,9 @@ async def _stream(state: Gateway, request: Request, asked: wire.Chat) -> None:
 
 
 class _Sending:
-    """One stream of chunks.
+    """One stream of chunks; the last that has `content`, an empty one, carries citations and the `twin` object.
 
-    The last character so far is held back: so the last chunk with content carries the citations, and no text waits for it.
+    Holding text back for it was tried: a reader sees a word without its end whenever the model pauses.
     """
 
     def __init__(self, state: Gateway, request: Request, asked: wire.Chat) -> None:
@@ -118,17 +118,12 @@ class _Sending:
         self._created = int(time.time())
         self._id = f"chatcmpl-{time.time_ns():x}"
         self._role: dict[str, Any] = {"role": "assistant"}
-        self._held = ""
 
     async def delta(self, event: Delta) -> None:
-        text = self._held + event.text
-        self._held, text = text[-1:], text[:-1]
-        if not text and not event.raw:
-            return
         if not self._request.started:
             self._state.metrics.first_token.observe(time.perf_counter() - self._begun)
             await self._request.start(200, SSE)
-        content = {"content": text} if text else {}
+        content = {"content": event.text} if event.text else {}
         await self._request.send(_event(self._chunk({**self._role, **content, **(event.raw or {})})))
         self._role = {}
 
@@ -137,7 +132,7 @@ class _Sending:
         self._state.metrics.answered(answer, event.trace)
         if not self._request.started:
             await self._request.start(200, SSE)
-        cited = {**self._role, "content": self._held, "annotations": [wire.annotation(one) for one in answer.citations]}
+        cited = {**self._role, "content": "", "annotations": [wire.annotation(one) for one in answer.citations]}
         last = self._chunk(cited) | {"twin": wire.about(answer)}
         parts = [_event(last), _event(self._chunk({}, answer.finish_reason))]
         if self._asked.include_usage:
@@ -145,9 +140,8 @@ class _Sending:
         await self._request.send(b"".join(parts) + b"data: [DONE]\n\n", more=False)
 
     async def broken(self, error: AnswerError) -> None:
-        """Say in the stream why it ends here; what was held back still belongs to the answer."""
-        held = _event(self._chunk({"content": self._held})) if self._held else b""
-        await self._request.send(held + _event(error_of(error)), more=False)
+        """Say in the stream why it ends here."""
+        await self._request.send(_event(error_of(error)), more=False)
         self._state.metrics.answers.labels(self._state.answerer.mode, "broken").inc()
 
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

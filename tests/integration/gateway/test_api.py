@@ -77,7 +77,7 @@ def test_the_last_chunk_with_content_carries_citations_and_the_twin_object(serve
     assert headers["content-type"].startswith("text/event-stream")
     assert raw.endswith(b"data: [DONE]\n\n")
     found = chunks(raw)
-    with_content = [one for one in found if one["choices"] and one["choices"][0]["delta"].get("content")]
+    with_content = [one for one in found if one["choices"] and "content" in one["choices"][0]["delta"]]
     assert with_content[-1]["choices"][0]["delta"]["annotations"][0]["url_citation"]["title"] == "Note 1"
     assert with_content[-1]["twin"]["trace"] == TRACE
     assert with_content[-1]["twin"]["passages"][0]["text"] == "A tombstone stays."
