@@ -1,4 +1,4 @@
-"""`python -m tests.bench [name]`: run the benchmarks, each a script of its own that prints figures against a baseline."""
+"""`python -m tests.bench [name [options]]`: run the benchmarks, scripts of their own that print figures against a baseline."""
 
 from __future__ import annotations
 
@@ -7,21 +7,32 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+SCRIPTS = {path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_")}
+NAMES = sorted(SCRIPTS | {path.parent.name for path in HERE.glob("*/__main__.py")})
 
 
 def main() -> int:
-    """Run what is named, or all."""
-    wanted = sys.argv[1:] or NAMES
-    unknown = [name for name in wanted if name not in NAMES]
+    """Run what is named, with the options that follow a name, or all."""
+    if sys.argv[1:2] and sys.argv[1].startswith("-"):
+        print(f"{__doc__}\nThere are {', '.join(NAMES)}; `python -m tests.bench NAME --help` shows a benchmark's options.")
+        return 0
+    wanted = _wanted(sys.argv[1:])
+    unknown = [name for name, _ in wanted if name not in NAMES]
     if unknown:
         print(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    for name in wanted:
+    for name, options in wanted:
         print(f"== {name}", flush=True)
-        sys.argv = [name]
+        sys.argv = [name, *options]
         runpy.run_module(f"tests.bench.{name}", run_name="__main__")
     return 0
+
+
+def _wanted(arguments: list[str]) -> list[tuple[str, list[str]]]:
+    """Each named benchmark with its options: after the first option everything belongs to the last name."""
+    first = next((at for at, one in enumerate(arguments) if one.startswith("-")), len(arguments))
+    names = arguments[:first] or NAMES
+    return [(name, arguments[first:] if name == names[-1] else []) for name in names]
 
 
 if __name__ == "__main__":

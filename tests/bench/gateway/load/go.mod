@@ -1,0 +1,3 @@
+module llm-twin/tests/bench/gateway/load
+
+go 1.26
