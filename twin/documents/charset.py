@@ -13,6 +13,14 @@ LOOKED_AT = 65536  # bytes that a guess looks at
 DECLARED_WITHIN = 4096  # bytes in which a page must declare its charset
 _META = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{1,40})[\"']")
+_NO_CHARSET = {
+    "utf-7",
+    "idna",
+    "punycode",
+    "unicode_escape",
+    "raw_unicode_escape",
+    "undefined",
+}  # codecs that Python calls text
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 # what browsers understand by these names
 _MEANT = {
@@ -61,7 +69,7 @@ def _codec(name: str) -> str:
         info = codecs.lookup(name.strip().strip("\"'"))
     except (LookupError, ValueError, UnicodeError):
         return ""
-    if not info._is_text_encoding or info.name in ("utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape"):  # noqa: SLF001 - codecs has no public word for it
+    if not info._is_text_encoding or info.name in _NO_CHARSET:  # noqa: SLF001 - codecs has no public word for it
         return ""
     return _MEANT.get(info.name, info.name)
 

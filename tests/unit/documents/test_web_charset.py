@@ -50,7 +50,8 @@ def test_utf8_with_one_broken_byte_keeps_the_rest():
 
 
 @pytest.mark.parametrize(
-    "name", ["rot13", "hex", "base64", "zip", "punycode", "utf-7", "unicode_escape", "\x00", "idna", "mbcs", "x" * 500]
+    "name",
+    ["rot13", "hex", "base64", "zip", "punycode", "utf-7", "unicode_escape", "\x00", "idna", "mbcs", "undefined", "x" * 500],
 )
 def test_a_codec_that_is_no_charset_of_pages_is_not_used(name):
     assert decode_page(b"<p>plain +AGE- \\u0061</p>", name) == "<p>plain +AGE- \\u0061</p>"
