@@ -148,11 +148,15 @@ class UnavailableError(AnswerError):
 
 
 class UpstreamError(AnswerError):
-    """The model server refused, hung, died or sent garbage. `retryable` only before the first byte."""
+    """The model server refused, hung, died or sent garbage. `retryable` only before the first byte.
+
+    `retry_after` is in seconds, where the server asked for it.
+    """
 
     status = 502
     code = "upstream_error"
 
-    def __init__(self, message: str, *, status: int = 0, code: str = "", retryable: bool = False) -> None:
+    def __init__(self, message: str, *, status: int = 0, code: str = "", retryable: bool = False, retry_after: int = 0) -> None:
         super().__init__(message, status=status, code=code)
         self.retryable = retryable
+        self.retry_after = retry_after

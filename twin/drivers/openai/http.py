@@ -106,7 +106,8 @@ class Server:
                 raise await self._refusal(response, deadline, model)
             except UpstreamError as exc:
                 wait = self._wait * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
-                late = asyncio.get_running_loop().time() + wait >= deadline
+                wait = max(wait, exc.retry_after)
+                late = wait > _LONGEST_WAIT or asyncio.get_running_loop().time() + wait >= deadline
                 if not exc.retryable or attempt >= self._retries or late:
                     raise
             await asyncio.sleep(wait)
@@ -127,6 +128,8 @@ class Server:
             response.close()
         refusal = replies.error(response.status, data, model)
         refusal.retryable = response.status in _RETRIED
+        asked = response.headers.get("retry-after", "")
+        refusal.retry_after = int(asked) if asked.isascii() and asked.isdigit() else 0
         return refusal
 
     async def _mapped(self, call: Awaitable[T], deadline: float, what: str) -> T:
