@@ -17,7 +17,7 @@ from typing import Any
 from twin.answer.guard_in import Guards, guard_passages, guard_question
 from twin.answer.ports import Completer, Done, Event, Generator, Reranker, Searcher, TextEmbedder, TraceSink
 from twin.answer.prompt import Asked, Prompt, ask
-from twin.answer.recorder import OpenSpan, Recorder, explain, short
+from twin.answer.recorder import OpenSpan, Recorder, ending, explain, short
 from twin.answer.rerank import rerank
 from twin.answer.retrieve import retrieve
 from twin.answer.understand import expand, search_text, understand
@@ -68,8 +68,10 @@ class Answerer:
     def model(self) -> str:
         return self.generator.model if self.generator else "extractive"
 
-    async def answer(self, question: Question, parameters: Mapping[str, Any] = NOTHING) -> AsyncGenerator[Event, None]:
-        """Deltas, then Done. `parameters` are the request's own fields for the model server.
+    async def answer(
+        self, question: Question, parameters: Mapping[str, Any] = NOTHING, *, trace: str = ""
+    ) -> AsyncGenerator[Event, None]:
+        """Deltas, then Done. `parameters` are the request's own fields for the model server, `trace` the id to give.
 
         Raises AnswerError (QuestionError, GuardError, UnavailableError, UpstreamError), also after Deltas, with its `trace_id`.
         """
@@ -77,6 +79,7 @@ class Answerer:
             sink=self.sink,
             release=self.release,
             model=self.model,
+            id=trace,
             thread=question.thread,
             input={"question": short(question.text), "k": question.k, "turns": len(question.history)},
         )
@@ -88,8 +91,9 @@ class Answerer:
             exc.trace_id = recorder.id
             recorder.finish("error", error=explain(exc))
             raise
-        except (CancelledError, GeneratorExit):
-            recorder.finish("cancelled", error="the client went away")
+        except (CancelledError, GeneratorExit) as exc:
+            status, reason = ending(exc)
+            recorder.finish(status, error=reason)
             raise
         except TwinError as exc:
             error = UnavailableError(str(exc))

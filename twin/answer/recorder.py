@@ -25,6 +25,11 @@ def uuid7(milliseconds: int, random: bytes) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def new_trace_id() -> str:
+    """An id for an answer that is about to be made, for who must name it before it begins."""
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
 def short(text: str, limit: int = TEXT_LIMIT) -> str:
     """`text`, or its beginning and how much was left out; what is no valid Unicode becomes a question mark."""
     if len(text) > limit:
@@ -113,6 +118,7 @@ class Recorder:
         sink: TraceSink,
         release: str,
         model: str,
+        id: str = "",
         thread: str = "",
         input: Any = None,
         clock: Clock | None = None,
@@ -125,7 +131,7 @@ class Recorder:
         self.model = model
         self.index = ""
         self.thread = thread
-        self.id = self.new_id()
+        self.id = id or self.new_id()
         self.root = OpenSpan(self, "answer", "", input)
         self._spans = [self.root]
         self._trace: Trace | None = None
@@ -162,6 +168,12 @@ class Recorder:
         )
         self._sink.put(self._trace)
         return self._trace
+
+
+def ending(error: BaseException) -> tuple[str, str]:
+    """Status and reason of what was cancelled: whoever cancelled it may have said why; otherwise the client left."""
+    reason = str(error)
+    return ("error", reason) if reason else ("cancelled", "the client went away")
 
 
 def explain(error: BaseException) -> str:
