@@ -14,7 +14,7 @@ NOBODY = Key("local", "local", ("admin",), "")
 
 def authorise(state: Gateway, request: Request, scope: str) -> Key:
     """The key that asks. Raises RequestError: 401 without a known key, 403 outside its scopes, 429 beyond its rate."""
-    if not len(state.keys):
+    if not len(state.keys) and state.loopback:  # off it, taking the last key away must not let everybody in
         _refuse_strangers(request)
         return NOBODY
     kind, _, token = request.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -34,10 +34,17 @@ def _refuse_strangers(request: Request) -> None:
     """Keep other sites' pages out, also those that point a name of theirs at loopback (DNS rebinding)."""
     host = request.headers.get(b"host", b"").decode("latin-1")
     origin = request.headers.get(b"origin", b"").decode("latin-1")
-    if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+    if not is_loopback(_name(f"//{host}")):
         raise RequestError(403, "without keys only localhost is answered: `twin keys create` makes one", "forbidden_host")
-    if origin and urlsplit(origin).netloc != host:
+    if origin and origin.partition("://")[2] != host:
         raise RequestError(403, "without keys pages of other origins are not answered", "forbidden_origin")
+
+
+def _name(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # brackets that hold no address
+        return ""
 
 
 def is_loopback(host: str) -> bool:

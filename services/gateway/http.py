@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from twin.drivers.keys import Key
-from twin.errors import AnswerError, QuestionError, UnavailableError
+from twin.errors import AnswerError, QuestionError, UnavailableError, UpstreamError
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 BODY_LIMIT = 1_000_000  # bytes
+BODY_DISCARDED = 16_000_000  # bytes read beyond it and thrown away, so that the client gets to hear why
+BODY_SECONDS = 30.0
+LAST_WORDS = 1.0  # seconds that a client has to take the reason why its stream ends
 TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -48,6 +53,7 @@ class Request:
     key: Key | None = None
     started: bool = False
     status: int = 0
+    events: bool = False  # a stream of events is being sent, and the last one is whole
 
     @property
     def headers(self) -> Mapping[bytes, bytes]:
@@ -55,7 +61,18 @@ class Request:
         return dict(self.scope["headers"])
 
     async def body(self, limit: int = BODY_LIMIT) -> bytes:
-        """The whole body. Raises RequestError 413 beyond `limit`, GoneError when the client leaves."""
+        """The whole body. Raises RequestError: 413 beyond `limit`, 408 when it does not end; GoneError when the client left."""
+        announced = self.headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > BODY_DISCARDED:
+            raise _too_large(limit)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._body(limit)
+        except TimeoutError as exc:
+            said = f"the request's body did not end within {BODY_SECONDS:g} s"
+            raise RequestError(408, said, "request_timeout", {"connection": "close"}) from exc
+
+    async def _body(self, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -64,11 +81,10 @@ class Request:
                 raise GoneError
             part = message.get("body", b"")
             size += len(part)
-            if size > limit:
-                raise RequestError(
-                    413, f"the request is larger than {limit:,} bytes", "request_too_large", {"connection": "close"}
-                )
-            parts.append(part)
+            if size <= limit:
+                parts.append(part)
+            if size > BODY_DISCARDED or (size > limit and not message.get("more_body")):
+                raise _too_large(limit)
             if not message.get("more_body"):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -90,10 +106,30 @@ class Request:
         """Send a JSON value."""
         await self.reply(status, msgspec.json.encode(value), (JSON, *headers))
 
+    async def cut(self, exc: AnswerError) -> None:
+        """End a reply that has begun and cannot be finished: with an event that says why, else by cutting the connection."""
+        if self.events:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await self.send(event(error_of(exc)), more=False)
+                    return
+        if abort := self.scope.get("extensions", {}).get("twin.abort"):
+            abort()
+        raise ConnectionAbortedError(str(exc)) from exc
+
     async def gone(self) -> None:
         """Wait until the client leaves."""
         while (await self.receive())["type"] != "http.disconnect":
             pass
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(413, f"the request is larger than {limit:,} bytes", "request_too_large", {"connection": "close"})
+
+
+def event(value: Any) -> bytes:
+    """A JSON value as a server-sent event."""
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
 
 
 def decode(body: bytes) -> Any:
@@ -129,6 +165,8 @@ def error_of(exc: AnswerError) -> dict[str, Any]:
 def headers_of(exc: AnswerError) -> list[tuple[bytes, bytes]]:
     """The headers that go with an error."""
     named = dict(getattr(exc, "headers", {}))
-    if isinstance(exc, UnavailableError):
+    if isinstance(exc, UnavailableError | UpstreamError) and exc.retry_after:
         named["retry-after"] = str(exc.retry_after)
+    if trace := getattr(exc, "trace_id", ""):
+        named["x-twin-trace"] = trace
     return [(name.encode(), value.encode()) for name, value in named.items()]

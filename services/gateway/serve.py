@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,10 +14,13 @@ import uvicorn
 
 from services.gateway.app import build
 from services.gateway.auth import is_loopback
+from services.gateway.connection import Connection
 from services.gateway.state import Gateway
 from twin.errors import SettingsError
 
 BACKLOG = 2048
+STALLED = 60  # seconds that a client may leave sent bytes unread before the kernel ends its connection
+LAST_STEPS = 2.0  # seconds for what was cancelled to write its trace
 
 
 class _Server(uvicorn.Server):
@@ -47,11 +51,31 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises SettingsError when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as exc:
         raise SettingsError(
             f"{host}:{port}: cannot be listened on ({exc.strerror}); choose another with --host and --port"
         ) from exc
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # connections inherit it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED * 1000)
+    return sock
+
+
+def config(state: Gateway, drain_timeout: float) -> uvicorn.Config:
+    """The server as the gateway needs it."""
+    return uvicorn.Config(
+        build(state),
+        loop="uvloop",
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="critical",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=math.ceil(drain_timeout),
+    )
 
 
 async def serve(
@@ -64,29 +88,27 @@ async def serve(
             "or serve on 127.0.0.1"
         )
     sock = listen(host, port)
-    config = uvicorn.Config(
-        build(state),
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        log_level="critical",
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(drain_timeout),
-    )
-    server = _Server(config, state)
+    state.loopback = is_loopback(host)
+    server = _Server(config(state, drain_timeout), state)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{sock.getsockname()[1]}"
     ready = asyncio.ensure_future(_say_ready(server, address, on_ready))
     try:
         await server.serve(sockets=[sock])
+        await ended(server.server_state.tasks)
     finally:
         ready.cancel()
         sock.close()
         if state.session is not None:
             await state.session.close()
+
+
+async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """End the requests that outlasted the drain, or a second signal, so that their traces are kept."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(set(tasks), timeout=LAST_STEPS)
 
 
 async def _say_ready(server: uvicorn.Server, address: str, on_ready: Callable[[str], Any] | None) -> None:

@@ -58,8 +58,10 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     rates: RateLimits = field(default_factory=RateLimits)
     page: Path = PAGE
+    loopback: bool = True  # only this machine can connect: without keys nobody else is answered
     draining: bool = False
     session: Any = None  # the pass-through's HTTP client, made at the first use in the loop
     first_token_timeout: float = 60.0
     connect_timeout: float = 3.0
+    idle_timeout: float = 30.0
     total_timeout: float = 300.0

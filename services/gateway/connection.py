@@ -1,0 +1,84 @@
+"""One client connection: uvicorn's, with bounds for a request's head, errors in OpenAI's form and a way to cut it off.
+
+uvicorn bounds neither how long a head may take nor how large it grows. Knows no route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+HEAD_LIMIT = 65_536  # bytes of request line and headers
+HEAD_SECONDS = 20.0  # for the first byte after connecting, and from there to the end of the headers
+BAD_REQUEST, TOO_SLOW, TOO_LARGE = 400, 408, 431
+
+
+class Connection(HttpToolsProtocol):
+    """What uvicorn makes for each client."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._in_head = True
+        self._held = 0  # bytes of a head that is not whole yet
+        self._late: asyncio.TimerHandle | None = None
+        self._extensions: dict[str, Any] = {}
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._extensions = {"twin.abort": transport.abort}
+        self._late = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._whole()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_head or self.transport.is_closing():
+            return
+        self._held += len(data)
+        if self._held > HEAD_LIMIT:
+            self._refuse(TOO_LARGE, f"the request's headers are larger than {HEAD_LIMIT:,} bytes")
+        elif self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self.scope["extensions"] = self._extensions
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._whole()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(BAD_REQUEST, msg)
+
+    def _whole(self) -> None:
+        self._held = 0
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _too_slow(self) -> None:
+        self._late = None
+        if self._held:
+            self._refuse(TOO_SLOW, f"the request's headers took longer than {HEAD_SECONDS:g} s")
+        else:
+            self.transport.close()  # it never asked anything
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer and close; only close when another answer is on its way, which must not be written into."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            error = {"message": message, "type": "invalid_request_error", "param": None, "code": "bad_request"}
+            body = msgspec.json.encode({"error": error})
+            length = str(len(body)).encode()
+            fields = b"content-type: application/json\r\ncontent-length: " + length + b"\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + fields + body)
+        self.transport.close()
