@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from services.gateway import files, routes
 from services.gateway.auth import authorise
@@ -22,36 +22,41 @@ ROUTES: dict[str, tuple[str, Route, str]] = {  # path -> method, route, scope of
     "/v1/retrieve": ("POST", routes.retrieve, "ask"),
     "/v1/embeddings": ("POST", routes.embeddings, "ask"),
     "/v1/models": ("GET", routes.models, "ask"),
+    "/v1/models/": ("GET", routes.model, "ask"),
     "/v1/feedback": ("POST", routes.feedback, "feedback"),
+    "/v1/traces/": ("GET", routes.trace, "admin"),
     "/healthz": ("GET", routes.healthz, ""),
     "/readyz": ("GET", routes.readyz, ""),
     "/metrics": ("GET", routes.metrics, ""),
 }
-TRACES = "/v1/traces/"
-TRACE_ROUTE = ("GET", routes.trace, "admin")
+NAMED = ("/v1/traces/", "/v1/models/")  # what follows is a name
 
 
 def build(state: Gateway) -> App:
     """The application over `state`."""
-    page = files.load(state.page)
+    page = {path: ("GET", _page(file), "") for path, file in files.load(state.page).items()}
+    table: Mapping[str, tuple[str, Route, str]] = {**ROUTES, **page}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         request = Request(scope, receive, send)
         path = scope["path"]
-        if file := page.get(path):
-            await files.serve(file, request)
-            return
-        name = TRACES if path.startswith(TRACES) else path
-        found = TRACE_ROUTE if name == TRACES else ROUTES.get(path)
-        begun = time.perf_counter()
-        await _answer(state, request, found)
+        name = next((one for one in NAMED if path.startswith(one)), path)
+        found = table.get(name)
         label = name if found else "other"
-        state.metrics.requests.labels(label, str(request.status)).inc()
-        state.metrics.seconds.labels(label).observe(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        try:
+            await _answer(state, request, found)
+        finally:
+            state.metrics.requests.labels(label, str(request.status)).inc()
+            state.metrics.seconds.labels(label).observe(time.perf_counter() - begun)
 
     return app
+
+
+def _page(file: files.File) -> Route:
+    return lambda _state, request: files.serve(file, request)
 
 
 async def _answer(state: Gateway, request: Request, found: tuple[str, Route, str] | None) -> None:
@@ -76,6 +81,7 @@ async def _answer(state: Gateway, request: Request, found: tuple[str, Route, str
 
 
 async def _refuse(request: Request, exc: AnswerError) -> None:
-    if request.started:  # too late for a status: cut the connection rather than end the body as if it were whole
-        raise ConnectionAbortedError(str(exc)) from exc
+    if request.started:  # too late for a status, and the body must not end as if it were whole
+        await request.cut(exc)
+        return
     await request.json(exc.status, error_of(exc), headers_of(exc))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
-import msgspec
-
 from services.gateway import wire
-from services.gateway.http import SSE, GoneError, Request, decode, error_of
+from services.gateway.admit import admitted
+from services.gateway.http import GoneError, Request, decode
 from services.gateway.passthrough import pass_through
 from services.gateway.state import Gateway
-from twin.answer.ports import Delta, Done
+from services.gateway.stream import Stream
+from twin.answer.ports import Delta, Done, Event
+from twin.answer.recorder import new_trace_id
 from twin.errors import AnswerError
 
 PASSAGES = 6
@@ -25,43 +27,47 @@ async def chat(state: Gateway, request: Request) -> None:
     body = decode(raw)
     options = body.get("twin")
     if isinstance(options, dict) and options.get("retrieval") == "off":
-        await pass_through(state, request, body, raw)
+        with counted(state, request, "pass_through"):
+            await admitted(state, request, lambda: pass_through(state, request, body, raw))
         return
     asked = wire.chat_of(body, PASSAGES)
     known = {wire.MODEL, "", state.answerer.model, *((state.upstream.model,) if state.upstream else ())}
     if asked.request.model not in known:
-        raise AnswerError(
-            f"model: there is no model {asked.request.model!r}; ask for {wire.MODEL!r}",
-            status=404,
-            code="model_not_found",
-            param="model",
-        )
-    await state.admission.enter()
-    try:
-        work = asyncio.ensure_future(_stream(state, request, asked) if asked.request.stream else _whole(state, request, asked))
-        await unless_gone(request, work)
-    finally:
-        state.admission.leave()
+        raise wire.no_model(asked.request.model)
+    work = _stream if asked.request.stream else _whole
+    with counted(state, request, state.answerer.mode):
+        await admitted(state, request, lambda: work(state, request, asked))
 
 
-async def unless_gone(request: Request, work: asyncio.Future[None]) -> None:
-    """Do `work`, and cancel it when the client leaves. Raises what it raises, or GoneError."""
-    gone = asyncio.ensure_future(request.gone())
+@contextmanager
+def counted(state: Gateway, request: Request, mode: str) -> Iterator[None]:
+    """Count an answer that did not end well."""
     try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise GoneError
-        work.result()
-    finally:
-        gone.cancel()
-        if not work.done():
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+        yield
+    except GoneError:
+        state.metrics.answers.labels(mode, "cancelled").inc()
+        raise
+    except AnswerError as exc:
+        refused = exc.status < 500  # noqa: PLR2004 - HTTP's own number
+        state.metrics.answers.labels(mode, "broken" if request.started else "refused" if refused else "error").inc()
+        raise
+
+
+@asynccontextmanager
+async def _answering(state: Gateway, asked: wire.Chat, trace: str) -> AsyncIterator[AsyncGenerator[Event, None]]:
+    """The events of an answer; who is cancelled while it sends one tells the answer why."""
+    async with aclosing(state.answerer.answer(asked.question, asked.parameters, trace=trace)) as events:
+        try:
+            yield events
+        except asyncio.CancelledError as exc:
+            with suppress(asyncio.CancelledError, StopAsyncIteration):
+                await events.athrow(exc)
+            raise
 
 
 async def _whole(state: Gateway, request: Request, asked: wire.Chat) -> None:
     message: dict[str, Any] = {}
-    async with aclosing(state.answerer.answer(asked.question, asked.parameters)) as events:
+    async with _answering(state, asked, new_trace_id()) as events:
         async for event in events:
             if isinstance(event, Delta):
                 _collect(message, event.raw or {})
@@ -95,58 +101,8 @@ def _merge(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
 
 
 async def _stream(state: Gateway, request: Request, asked: wire.Chat) -> None:
-    sending = _Sending(state, request, asked)
-    try:
-        async with aclosing(state.answerer.answer(asked.question, asked.parameters)) as events:
-            async for event in events:
-                await (sending.done(event) if isinstance(event, Done) else sending.delta(event))
-    except AnswerError as exc:
-        if not request.started:
-            raise
-        await sending.broken(exc)
-
-
-class _Sending:
-    """One stream of chunks; the last that has `content`, an empty one, carries citations and the `twin` object.
-
-    Holding text back for it was tried: a reader sees a word without its end whenever the model pauses.
-    """
-
-    def __init__(self, state: Gateway, request: Request, asked: wire.Chat) -> None:
-        self._state, self._request, self._asked = state, request, asked
-        self._begun = time.perf_counter()
-        self._created = int(time.time())
-        self._id = f"chatcmpl-{time.time_ns():x}"
-        self._role: dict[str, Any] = {"role": "assistant"}
-
-    async def delta(self, event: Delta) -> None:
-        if not self._request.started:
-            self._state.metrics.first_token.observe(time.perf_counter() - self._begun)
-            await self._request.start(200, SSE)
-        content = {"content": event.text} if event.text else {}
-        await self._request.send(_event(self._chunk({**self._role, **content, **(event.raw or {})})))
-        self._role = {}
-
-    async def done(self, event: Done) -> None:
-        answer = event.answer
-        self._state.metrics.answered(answer, event.trace)
-        if not self._request.started:
-            await self._request.start(200, SSE)
-        cited = {**self._role, "content": "", "annotations": [wire.annotation(one) for one in answer.citations]}
-        last = self._chunk(cited) | {"twin": wire.about(answer)}
-        parts = [_event(last), _event(self._chunk({}, answer.finish_reason))]
-        if self._asked.include_usage:
-            parts.append(_event({**self._chunk({}), "choices": [], "usage": wire.usage(answer.usage)}))
-        await self._request.send(b"".join(parts) + b"data: [DONE]\n\n", more=False)
-
-    async def broken(self, error: AnswerError) -> None:
-        """Say in the stream why it ends here."""
-        await self._request.send(_event(error_of(error)), more=False)
-        self._state.metrics.answers.labels(self._state.answerer.mode, "broken").inc()
-
-    def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-        return wire.chunk(self._id, self._created, delta, finish)
-
-
-def _event(value: Any) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+    trace = new_trace_id()
+    sending = Stream(state, request, trace, include_usage=asked.include_usage)
+    async with _answering(state, asked, trace) as events:
+        async for event in events:
+            await (sending.done(event) if isinstance(event, Done) else sending.delta(event))

@@ -1,91 +1,148 @@
-"""`twin.retrieval: off`: a request relayed to the model server and its bytes back, with keys, limits, metrics and a trace."""
+"""`twin.retrieval: off`: a request relayed to the model server and its bytes back, with keys, limits, metrics and a trace.
+
+What the model server says is not changed; what it breaks is said in OpenAI's form, and never ends as if it were whole.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.gateway.http import JSON, GoneError, Request
+from services.gateway.http import JSON, Request
 from services.gateway.state import Gateway
-from twin.answer.recorder import Recorder
-from twin.errors import UnavailableError, UpstreamError
+from twin.answer.recorder import Recorder, ending, explain
+from twin.errors import AnswerError, UnavailableError, UpstreamError
 
 if TYPE_CHECKING:
     import aiohttp
 
+REPLY_LIMIT = 32_000_000  # bytes of a reply that is not streamed
+TAIL = 2048  # bytes at the end of a stream in which its end must stand
+ENDS = (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "')
+PASSED = ("retry-after", "retry-after-ms", "x-request-id")  # headers that are the client's business
+OK, BAD, LAST = 200, 400, 599
+_is_json = msgspec.json.Decoder(msgspec.Raw).decode
+
 
 async def pass_through(state: Gateway, request: Request, body: Mapping[str, Any], raw: bytes) -> None:
-    """Relay. Raises UnavailableError without a model server, UpstreamError when it cannot be reached."""
+    """Relay. Raises UnavailableError without a model server, UpstreamError when it cannot be reached or breaks off."""
     if state.upstream is None:
         raise UnavailableError("there is no model server: set TWIN_MODEL_URL, or leave twin.retrieval on", code="no_model")
     sent = {key: value for key, value in body.items() if key != "twin"}
-    if sent.get("model") in {None, "", "twin"}:
+    if sent.get("model") in (None, "", "twin"):
         sent["model"] = state.upstream.model
     recorder = Recorder(
         sink=state.sink, release=state.release, model=state.upstream.model, thread="", input={"bytes": len(raw)}
     )
-    await state.admission.enter()
     try:
         with recorder.span("generate") as span:
-            size = await _relay(state, request, msgspec.json.encode(sent))
+            size = await _relay(state, request, msgspec.json.encode(sent), recorder.id)
             span.output = {"bytes": size, "status": request.status}
-        recorder.finish("ok")
-    except GoneError:
-        recorder.finish("cancelled", error="the client went away")
+        refused = f"the model server answered {request.status}" if request.status >= BAD else ""
+        recorder.finish("error" if refused else "ok", error=refused)
+    except asyncio.CancelledError as exc:
+        status, reason = ending(exc)
+        recorder.finish(status, error=reason)
         raise
-    except UpstreamError as exc:
-        recorder.finish("error", error=str(exc))
+    except AnswerError as exc:
+        exc.trace_id = recorder.id
+        recorder.finish("error", error=explain(exc))
         raise
-    finally:
-        state.admission.leave()
 
 
-async def _relay(state: Gateway, request: Request, body: bytes) -> int:
+async def _relay(state: Gateway, request: Request, body: bytes, trace: str) -> int:
     import aiohttp
 
     if state.session is None:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         state.session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
-    bounds = aiohttp.ClientTimeout(
-        total=state.total_timeout, sock_connect=state.connect_timeout, sock_read=state.first_token_timeout
-    )
-    url = f"{state.upstream_url}/chat/completions"
-    call = asyncio.ensure_future(_copy(state, request, url, body, bounds))
-    gone = asyncio.ensure_future(request.gone())
     try:
-        await asyncio.wait({call, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not call.done():
-            raise GoneError
-        return call.result()
-    except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-        slow = isinstance(exc, TimeoutError)
-        reason = "took too long" if slow else f"failed ({type(exc).__name__})"
-        raise UpstreamError(f"the model server {reason}", status=504 if slow else 502) from exc
-    finally:
-        gone.cancel()
-        if not call.done():
-            call.cancel()
-            await asyncio.gather(call, return_exceptions=True)
+        async with _asked(state, body) as response:
+            headers = [(b"x-twin-trace", trace.encode()), *_passed(response)]
+            if response.headers.get("content-type", "").startswith("text/event-stream") and response.status == OK:
+                return await _stream(state, request, response, headers)
+            return await _whole(state, request, response, headers)
+    except TimeoutError as exc:
+        raise UpstreamError("the model server took too long", status=504, code="upstream_timeout") from exc
+    except (aiohttp.ClientConnectionError, OSError) as exc:
+        reason = "broke off while sending" if request.started else f"failed ({type(exc).__name__}); check that it runs"
+        code = "upstream_broke_off" if request.started else "upstream_unreachable"
+        raise UpstreamError(f"the model server {reason}", code=code) from exc
+    except aiohttp.ClientError as exc:
+        raise UpstreamError(f"the model server broke off or is none ({type(exc).__name__})", code="upstream_broke_off") from exc
 
 
-async def _copy(state: Gateway, request: Request, url: str, body: bytes, bounds: aiohttp.ClientTimeout) -> int:
-    size, begun = 0, time.perf_counter()
+@asynccontextmanager
+async def _asked(state: Gateway, body: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The response, its headers read. An unfinished one is closed, which cancels the call upstream."""
+    import aiohttp
+
+    bounds = aiohttp.ClientTimeout(total=None, sock_connect=state.connect_timeout)
     headers = {"content-type": "application/json", **state.upstream_headers}
-    async with state.session.post(url, data=body, headers=headers, timeout=bounds) as response:
-        kind = response.headers.get("content-type", "")
-        if not kind.startswith("text/event-stream"):
-            data = await response.read()
-            await request.reply(response.status, data, (JSON if "json" in kind else (b"content-type", kind.encode()),))
-            return len(data)
-        await request.start(response.status, ((b"content-type", kind.encode()), (b"cache-control", b"no-store")))
-        async for part in response.content.iter_any():
-            if not size:
-                state.metrics.first_token.observe(time.perf_counter() - begun)
-            size += len(part)
-            await request.send(part)
-        await request.send(b"", more=False)
+    url = f"{state.upstream_url}/chat/completions"
+    async with asyncio.timeout(state.first_token_timeout):
+        response = await state.session.post(url, data=body, headers=headers, timeout=bounds, allow_redirects=False)
+    try:
+        yield response
+    finally:
+        response.close()
+
+
+async def _stream(state: Gateway, request: Request, response: aiohttp.ClientResponse, headers: list[Any]) -> int:
+    size, begun, tail, wait = 0, time.perf_counter(), b"", state.first_token_timeout
+    while part := await _next(response, wait):
+        if not size:
+            wait = state.idle_timeout
+            state.metrics.first_token.observe(time.perf_counter() - begun)
+            kind = response.headers["content-type"].encode("utf-8", "surrogateescape")
+            await request.start(response.status, ((b"content-type", kind), (b"cache-control", b"no-store"), *headers))
+        size += len(part)
+        tail = (tail + part)[-TAIL:]
+        request.events = tail.endswith((b"\n\n", b"\r\n\r\n"))
+        await request.send(part)
+    if not any(end in tail for end in ENDS):
+        raise UpstreamError("the model server ended the answer early", code="upstream_broke_off")
+    await request.send(b"", more=False)
     return size
+
+
+async def _whole(state: Gateway, request: Request, response: aiohttp.ClientResponse, headers: list[Any]) -> int:
+    parts, size = [], 0
+    while part := await _next(response, state.first_token_timeout):
+        size += len(part)
+        if size > REPLY_LIMIT:
+            raise UpstreamError(f"the model server sent more than {REPLY_LIMIT:,} bytes")
+        parts.append(part)
+    data = b"".join(parts)
+    try:
+        _is_json(data)
+    except msgspec.DecodeError as exc:
+        said = f"the model server answered {response.status} with what is no JSON"
+        raise UpstreamError(said, status=_status(response), retry_after=_seconds(response)) from exc
+    await request.reply(response.status if response.status == OK else _status(response), data, (JSON, *headers))
+    return size
+
+
+def _status(response: aiohttp.ClientResponse) -> int:
+    """An error's own status; 502 for what is none."""
+    return response.status if BAD <= response.status <= LAST else 502
+
+
+def _seconds(response: aiohttp.ClientResponse) -> int:
+    asked = response.headers.get("retry-after", "")
+    return int(asked) if asked.isascii() and asked.isdigit() else 0
+
+
+async def _next(response: aiohttp.ClientResponse, seconds: float) -> bytes:
+    async with asyncio.timeout(seconds):
+        return await response.content.readany()
+
+
+def _passed(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
+    found = response.headers
+    return [(name.encode(), found[name].encode("utf-8", "surrogateescape")) for name in PASSED if name in found]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.gateway import wire
+from services.gateway.admit import admitted
 from services.gateway.http import Request, convert, decode
 from services.gateway.state import TRACE_ID, Gateway
 from twin.errors import AnswerError, QuestionError, TwinError
@@ -47,20 +48,28 @@ async def retrieve(state: Gateway, request: Request) -> None:
     asked = convert(decode(await request.body()), Retrieve)
     wanted = asked.filter or wire.TwinFilter()
     question = Question(asked.query, filter=Filter(wanted.author, wanted.kind, wanted.source), k=asked.k)
-    index, found = await state.answerer.retrieve(question)
-    await request.json(200, {"index": index, "release": state.release, "data": [wire.passage(one) for one in found]})
+
+    async def answer() -> None:
+        index, found = await state.answerer.retrieve(question)
+        await request.json(200, {"index": index, "release": state.release, "data": [wire.passage(one) for one in found]})
+
+    await admitted(state, request, answer)
 
 
 async def embeddings(state: Gateway, request: Request) -> None:
     """Vectors of the index's embedder."""
     asked = convert(decode(await request.body()), Embed)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
-    vectors = await state.embedder.embed(texts)
-    shown = [_packed(one) if asked.encoding_format == "base64" else list(one) for one in vectors]
-    data = [{"object": "embedding", "index": i, "embedding": one} for i, one in enumerate(shown)]
-    tokens = sum(len(text) for text in texts) // 4
-    used = {"prompt_tokens": tokens, "total_tokens": tokens}
-    await request.json(200, {"object": "list", "model": state.embedder_name, "data": data, "usage": used})
+
+    async def answer() -> None:
+        vectors = await state.embedder.embed(texts)
+        shown = [_packed(one) if asked.encoding_format == "base64" else list(one) for one in vectors]
+        data = [{"object": "embedding", "index": i, "embedding": one} for i, one in enumerate(shown)]
+        tokens = sum(len(text) for text in texts) // 4
+        used = {"prompt_tokens": tokens, "total_tokens": tokens}
+        await request.json(200, {"object": "list", "model": state.embedder_name, "data": data, "usage": used})
+
+    await admitted(state, request, answer)
 
 
 def _packed(vector: Any) -> str:
@@ -68,15 +77,27 @@ def _packed(vector: Any) -> str:
 
 
 async def models(state: Gateway, request: Request) -> None:
-    """The one model, with what stands behind it."""
+    """A list of the one model."""
+    await request.json(200, {"object": "list", "data": [await _model(state)]})
+
+
+async def model(state: Gateway, request: Request) -> None:
+    """The one model by its name."""
+    wanted = request.scope["path"].rpartition("/v1/models/")[2]
+    if wanted != wire.MODEL:
+        raise wire.no_model(wanted)
+    await request.json(200, await _model(state))
+
+
+async def _model(state: Gateway) -> dict[str, Any]:
+    """The model, with what stands behind it."""
     about = {
         "release": state.release,
         "index": await state.searcher.live(),
         "mode": state.answerer.mode,
         "model": state.answerer.model,
     }
-    model = {"id": wire.MODEL, "object": "model", "created": CREATED, "owned_by": "llm-twin", "twin": about}
-    await request.json(200, {"object": "list", "data": [model]})
+    return {"id": wire.MODEL, "object": "model", "created": CREATED, "owned_by": "llm-twin", "twin": about}
 
 
 async def feedback(state: Gateway, request: Request) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from services.gateway.http import convert
-from twin.errors import QuestionError
+from twin.errors import AnswerError, QuestionError
 from twin.records import Answer, Citation, Fault, Filter, Message, Passage, Question, Trace, Usage
 
 MODEL = "twin"
@@ -95,6 +95,12 @@ def chat_of(body: Mapping[str, Any], k: int) -> Chat:
         after=tuple(turns[asked + 1 :]),
     )
     return Chat(request, question, {key: value for key, value in body.items() if key not in OURS})
+
+
+def no_model(name: str) -> AnswerError:
+    """The error for a model that is not ours."""
+    said = f"model: there is no model {name[:100]!r}; ask for {MODEL!r}"
+    return AnswerError(said, status=404, code="model_not_found", param="model")
 
 
 def _message(turn: ChatMessage, raw: Mapping[str, Any], param: str) -> Message:

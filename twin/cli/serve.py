@@ -93,5 +93,6 @@ def _gateway(here: Place, parts: Answering) -> Gateway:
         find_fault=find_fault,
         connect_timeout=s.connect_timeout,
         first_token_timeout=s.first_token_timeout,
+        idle_timeout=s.idle_timeout,
         total_timeout=s.total_timeout,
     )

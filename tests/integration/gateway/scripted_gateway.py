@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import uvicorn
+import uvloop
 
-from services.gateway.app import build
 from services.gateway.limits import Admission
+from services.gateway.serve import config, ended, listen
 from services.gateway.state import Gateway
 from twin.answer.ports import Delta, Done
 from twin.drivers.keys import Keys
@@ -33,7 +34,7 @@ class RefusalError(AnswerError):
 
 @dataclass
 class Stream:
-    """An answer: pieces of text, then its record. `hang` waits after the text, `error` and `cut` end it early."""
+    """An answer: pieces of text, then its record. `hang` waits after the text, `error` and `defect` end it early."""
 
     pieces: Sequence[str] = ()
     passages: Sequence[Passage] = ()
@@ -43,7 +44,7 @@ class Stream:
     finish: str = "stop"
     hang: bool = False
     error: str = ""
-    cut: bool = False
+    defect: bool = False
 
     def record(self) -> Answer:
         text = "".join(self.pieces)
@@ -76,6 +77,7 @@ class ScriptedTwin:
     answers: dict[str, Stream | RefusalError] = field(default_factory=dict)
     kept: dict[str, Trace] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)  # the trace ids that were asked for
     votes: list[tuple[str, float, str]] = field(default_factory=list)
     lacking: str = ""  # why there is no index
     full: str = ""  # why no vote can be kept
@@ -90,7 +92,8 @@ class ScriptedTwin:
             raise IndexStoreError(self.lacking)
         return INDEX
 
-    async def answer(self, question: Question, parameters: Mapping[str, Any]) -> AsyncIterator[Delta | Done]:
+    async def answer(self, question: Question, parameters: Mapping[str, Any], **named: str) -> AsyncIterator[Delta | Done]:
+        self.named.append(named["trace"])
         self.asked.append(question)
         script = self.answers[question.text]
         if isinstance(script, RefusalError):
@@ -99,7 +102,7 @@ class ScriptedTwin:
             yield Delta(piece)
         if script.hang:
             await self._hang()
-        if script.cut:
+        if script.defect:
             raise RuntimeError("scripted: a defect in mid-stream")
         if script.error:
             raise UpstreamError(script.error)
@@ -122,7 +125,10 @@ class ScriptedTwin:
 
 
 class Served:
-    """The gateway over `twin` on loopback and a free port. `keys` are its real keys; `stop` ends it with its streams."""
+    """The gateway over `twin` on loopback and a free port, served as `twin serve` does. `keys` are its real keys.
+
+    `cut` cuts its connections, as a failing network does; `stop` ends it with its streams.
+    """
 
     def __init__(self, twin: ScriptedTwin, folder: Path) -> None:
         self.keys = Keys(folder / "keys.json")
@@ -131,9 +137,9 @@ class Served:
             answerer=everything, searcher=everything, embedder=everything, embedder_name="e", sink=everything, traces=everything,
             keys=self.keys, admission=Admission(8, 8, 5), release=RELEASE, find_fault=lambda _: twin.fault,
         )  # fmt: skip
-        config = uvicorn.Config(build(self.state), port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.server = uvicorn.Server(config(self.state, 1))
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
 
     def __enter__(self) -> Self:
         ready, startup = threading.Event(), self.server.startup
@@ -145,8 +151,25 @@ class Served:
         self.server.startup = start  # uvicorn has no event for it
         self.thread.start()
         assert ready.wait(20), "the gateway did not start"
-        self.url = f"http://127.0.0.1:{self.server.servers[0].sockets[0].getsockname()[1]}/"
+        self.port = self.sock.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
         return self
+
+    async def _serve(self) -> None:
+        self.loop, self.sock = asyncio.get_running_loop(), listen("127.0.0.1", 0)
+        await self.server.serve(sockets=[self.sock])
+        await ended(self.server.server_state.tasks)
+        if self.state.session is not None:
+            await self.state.session.close()
+        await self.loop.shutdown_default_executor()
+
+    def cut(self) -> None:
+        def abort() -> None:
+            for connection in list(self.server.server_state.connections):
+                connection.transport.abort()
+
+        assert self.loop
+        self.loop.call_soon_threadsafe(abort)
 
     def stop(self) -> None:
         self.server.should_exit = self.server.force_exit = True

@@ -49,13 +49,25 @@ def test_error_in_mid_stream_keeps_what_was_said(reader: Reader, twin: ScriptedT
     expect(turn.get_by_role("alert")).to_contain_text("The model server died.")
 
 
-@pytest.mark.parametrize(
-    ("stream", "said"), [(Stream(["Half"], cut=True), "The connection was lost"), (Stream(), "The answer is empty.")]
-)
-def test_stream_that_is_cut_or_empty_ends_in_words(reader: Reader, twin: ScriptedTwin, stream: Stream, said: str) -> None:
-    twin.answers[USUAL] = stream
+def test_stream_of_a_lost_connection_ends_in_words(reader: Reader, served: Served, twin: ScriptedTwin) -> None:
+    twin.answers[USUAL] = Stream(["Half"], hang=True)
+    turn = reader.ask(USUAL)
+    expect(turn).to_contain_text("Half")
+    served.cut()
+    expect(turn).to_contain_text("The connection was lost")
+    expect(turn).to_contain_text("Half")
+
+
+def test_defect_in_mid_stream_is_told_by_its_kind_alone(reader: Reader, twin: ScriptedTwin) -> None:
+    twin.answers[USUAL] = Stream(["Half"], defect=True)
     turn = reader.asked(USUAL)
-    expect(turn).to_contain_text(said)
+    expect(turn.get_by_role("alert")).to_contain_text("the gateway failed unexpectedly (RuntimeError)")
+    expect(turn).not_to_contain_text("scripted")
+
+
+def test_empty_stream_ends_in_words(reader: Reader, twin: ScriptedTwin) -> None:
+    twin.answers[USUAL] = Stream()
+    expect(reader.asked(USUAL)).to_contain_text("The answer is empty.")
 
 
 def test_twin_that_is_gone_is_told_and_the_question_is_kept(reader: Reader, served: Served) -> None:
