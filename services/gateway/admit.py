@@ -8,16 +8,17 @@ from typing import Any
 
 from services.gateway.http import GoneError, Request
 from services.gateway.state import Gateway
-from twin.errors import AnswerError
+from twin.errors import AnswerError, UnavailableError
 
 Work = Callable[[], Coroutine[Any, Any, None]]
+STOPPED = "the gateway stopped before the answer was whole"
 
 
 async def admitted(state: Gateway, request: Request, work: Work) -> None:
     """Wait for a place, do `work` in it and give the place back.
 
-    Raises what `work` raises, UnavailableError without a place, AnswerError 504 after the total timeout, and GoneError as
-    soon as the client leaves, also while it waits for its place.
+    Raises what `work` raises, UnavailableError without a place or when the server stops, AnswerError 504 after the total
+    timeout, and GoneError as soon as the client leaves, also while it waits for its place.
     """
     doing = asyncio.ensure_future(_placed(state, work))
     gone = asyncio.ensure_future(request.gone())
@@ -26,9 +27,10 @@ async def admitted(state: Gateway, request: Request, work: Work) -> None:
         if not doing.done():
             raise GoneError
         doing.result()
-    except asyncio.CancelledError:
-        doing.cancel("the gateway stopped before the answer was whole")
-        raise
+    except asyncio.CancelledError as exc:  # only a server that stops does this: the client and the trace hear of it
+        doing.cancel(STOPPED)
+        await asyncio.gather(doing, return_exceptions=True)
+        raise UnavailableError(f"{STOPPED}; try again soon", code="stopping") from exc
     finally:
         gone.cancel()
         if not doing.done():

@@ -21,6 +21,8 @@ class Admission:
         self._queue = queue
         self._timeout = timeout
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+        self._empty: asyncio.Future[None] | None = None
         self.active = 0
 
     @property
@@ -29,7 +31,9 @@ class Admission:
         return len(self._waiting)
 
     async def enter(self) -> None:
-        """Take a place. Raises UnavailableError: 429 when the queue is full, 503 when the wait was too long."""
+        """Take a place. Raises UnavailableError: 429 when the queue is full, 503 when the wait was too long or it is closed."""
+        if self._closed:
+            raise UnavailableError("the gateway is stopping; try again soon", code="stopping")
         if self.active < self._limit and not self._waiting:
             self.active += 1
             return
@@ -59,6 +63,15 @@ class Admission:
                 place.set_result(None)
                 return
         self.active -= 1
+        if not self.active and self._empty and not self._empty.done():
+            self._empty.set_result(None)
+
+    async def close(self) -> None:
+        """Let nobody else in, and wait until all who are in or wait have left."""
+        self._closed = True
+        if self.active:
+            self._empty = asyncio.get_running_loop().create_future()
+            await self._empty
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import math
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -26,9 +26,11 @@ LAST_STEPS = 2.0  # seconds for what was cancelled to write its trace
 class _Server(uvicorn.Server):
     """uvicorn with signals of our own: the first drains, the second ends at once; the exit status stays 0."""
 
-    def __init__(self, config: uvicorn.Config, state: Gateway) -> None:
+    def __init__(self, config: uvicorn.Config, state: Gateway, drain_timeout: float) -> None:
         super().__init__(config)
         self._state = state
+        self._drain_timeout = drain_timeout
+        self._draining: asyncio.Future[None] | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -43,8 +45,21 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(one)
 
     def _stop(self) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = self._state.draining = True
+        if self._draining is None:
+            self._draining = asyncio.ensure_future(self._drain())
+        else:
+            self.force_exit = self.should_exit = True
+
+    async def _drain(self) -> None:
+        """Keep listening while answers run: /readyz says why nothing new is taken on, instead of a refused connection."""
+        self._state.draining = True
+        clock = asyncio.get_running_loop().time
+        end = clock() + self._drain_timeout
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                await self._state.admission.close()
+        self.config.timeout_graceful_shutdown = max(0, math.ceil(end - clock()))
+        self.should_exit = True
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -61,7 +76,7 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def config(state: Gateway, drain_timeout: float) -> uvicorn.Config:
+def config(state: Gateway) -> uvicorn.Config:
     """The server as the gateway needs it."""
     return uvicorn.Config(
         build(state),
@@ -74,7 +89,7 @@ def config(state: Gateway, drain_timeout: float) -> uvicorn.Config:
         log_level="critical",
         server_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=math.ceil(drain_timeout),
+        timeout_graceful_shutdown=1,
     )
 
 
@@ -89,7 +104,7 @@ async def serve(
         )
     sock = listen(host, port)
     state.loopback = is_loopback(host)
-    server = _Server(config(state, drain_timeout), state)
+    server = _Server(config(state), state, drain_timeout)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{sock.getsockname()[1]}"
     ready = asyncio.ensure_future(_say_ready(server, address, on_ready))
@@ -106,7 +121,8 @@ async def serve(
 async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
     """End the requests that outlasted the drain, or a second signal, so that their traces are kept."""
     for task in tasks:
-        task.cancel()
+        if not task.cancelling():
+            task.cancel()
     if tasks:
         await asyncio.wait(set(tasks), timeout=LAST_STEPS)
 

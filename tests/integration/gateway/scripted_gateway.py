@@ -137,7 +137,7 @@ class Served:
             answerer=everything, searcher=everything, embedder=everything, embedder_name="e", sink=everything, traces=everything,
             keys=self.keys, admission=Admission(8, 8, 5), release=RELEASE, find_fault=lambda _: twin.fault,
         )  # fmt: skip
-        self.server = uvicorn.Server(config(self.state, 1))
+        self.server = uvicorn.Server(config(self.state))
         self.loop: asyncio.AbstractEventLoop | None = None
         self.thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
 
