@@ -41,16 +41,20 @@ async def chat(state: Gateway, request: Request) -> None:
 
 @contextmanager
 def counted(state: Gateway, request: Request, mode: str) -> Iterator[None]:
-    """Count an answer that did not end well."""
+    """Count how an answer ended."""
     try:
         yield
+        state.metrics.answers.labels(mode, _result(request)).inc()
     except GoneError:
         state.metrics.answers.labels(mode, "cancelled").inc()
         raise
     except AnswerError as exc:
-        refused = exc.status < 500  # noqa: PLR2004 - HTTP's own number
-        state.metrics.answers.labels(mode, "broken" if request.started else "refused" if refused else "error").inc()
+        state.metrics.answers.labels(mode, "broken" if request.started else _result(exc)).inc()
         raise
+
+
+def _result(ended: Request | AnswerError) -> str:
+    return "ok" if ended.status < 400 else "refused" if ended.status < 500 else "error"  # noqa: PLR2004 - HTTP's own numbers
 
 
 @asynccontextmanager

@@ -32,8 +32,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def answered(self, answer: Answer, trace: Trace) -> None:
-        """Count a finished answer."""
-        self.answers.labels(answer.mode, "ok").inc()
+        """Count what a finished answer took."""
         self.tokens.labels("prompt").inc(answer.usage.prompt)
         self.tokens.labels("completion").inc(answer.usage.completion)
         self.citations.labels("kept").inc(len(answer.citations))

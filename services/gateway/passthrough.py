@@ -16,6 +16,7 @@ import msgspec
 from services.gateway.http import JSON, Request
 from services.gateway.state import Gateway
 from twin.answer.recorder import Recorder, ending, explain
+from twin.drivers.openai import replies
 from twin.errors import AnswerError, UnavailableError, UpstreamError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TAIL = 2048  # bytes at the end of a stream in which its end must stand
 ENDS = (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "')
 PASSED = ("retry-after", "retry-after-ms", "x-request-id")  # headers that are the client's business
 OK, BAD, LAST = 200, 400, 599
+REFUSED = (401, 403)  # of our key to the model server, not of the client's to us
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -63,6 +65,7 @@ async def _relay(state: Gateway, request: Request, body: bytes, trace: str) -> i
         state.session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
     try:
         async with _asked(state, body) as response:
+            _refuse(response)
             headers = [(b"x-twin-trace", trace.encode()), *_passed(response)]
             if response.headers.get("content-type", "").startswith("text/event-stream") and response.status == OK:
                 return await _stream(state, request, response, headers)
@@ -121,21 +124,21 @@ async def _whole(state: Gateway, request: Request, response: aiohttp.ClientRespo
     data = b"".join(parts)
     try:
         _is_json(data)
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, RecursionError) as exc:
         said = f"the model server answered {response.status} with what is no JSON"
-        raise UpstreamError(said, status=_status(response), retry_after=_seconds(response)) from exc
-    await request.reply(response.status if response.status == OK else _status(response), data, (JSON, *headers))
+        status, wait = response.status if response.status >= BAD else 0, replies.seconds(response.headers.get("retry-after"))
+        raise UpstreamError(said, status=status, retry_after=wait) from exc
+    await request.reply(response.status, data, (JSON, *headers))
     return size
 
 
-def _status(response: aiohttp.ClientResponse) -> int:
-    """An error's own status; 502 for what is none."""
-    return response.status if BAD <= response.status <= LAST else 502
-
-
-def _seconds(response: aiohttp.ClientResponse) -> int:
-    asked = response.headers.get("retry-after", "")
-    return int(asked) if asked.isascii() and asked.isdigit() else 0
+def _refuse(response: aiohttp.ClientResponse) -> None:
+    """Raise UpstreamError for what is neither an answer nor the client's own error: a redirect, a refusal of our key."""
+    status = response.status
+    if status in REFUSED:
+        raise replies.error(status, b"")
+    if status != OK and not BAD <= status <= LAST:
+        raise UpstreamError(f"the model server answered {status}; check that TWIN_MODEL_URL is its own address")
 
 
 async def _next(response: aiohttp.ClientResponse, seconds: float) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twin.answer.ports import Piece
 from twin.drivers.openai import replies
-from twin.drivers.openai.http import Server
+from twin.drivers.openai.http import REPLY_LIMIT, Server, too_much
 from twin.drivers.openai.sse import EventParser
 from twin.errors import UpstreamError
 from twin.records import Usage
@@ -103,11 +103,14 @@ class OpenAIGenerator:
                     yield piece
 
     async def _stream(self, response: aiohttp.ClientResponse, start: float, first: float) -> AsyncGenerator[Piece, None]:
-        parser, finished, began = EventParser(), False, False
+        parser, finished, began, size = EventParser(), False, False, 0
         clock, timeouts = asyncio.get_running_loop().time, self.server.timeouts
         while True:
             deadline = min(clock() + timeouts.idle, start + timeouts.total) if began else first
             chunk = await self.server.chunk(response, deadline, "the next piece" if began else "the first token")
+            size += len(chunk)
+            if size > REPLY_LIMIT:
+                raise too_much()
             for event in parser.feed(chunk) if chunk else parser.close():
                 if event.strip() == _DONE:
                     return

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _RETRIED = frozenset({429, 502, 503})
 _OK = 200
-_REPLY_LIMIT = 65_536  # bytes of an error reply that are read
+_REFUSAL_LIMIT = 65_536  # bytes of an error reply that are read
+REPLY_LIMIT = 32_000_000  # bytes of an answer
 _LONGEST_WAIT = 5.0
 T = TypeVar("T")
 
@@ -77,8 +78,13 @@ class Server:
             response.close()
 
     async def read(self, response: aiohttp.ClientResponse, deadline: float) -> bytes:
-        """The whole body. Raises UpstreamError."""
-        return await self._mapped(response.read(), deadline, "the reply")
+        """The whole body. Raises UpstreamError, also when it is larger than REPLY_LIMIT."""
+        data = bytearray()
+        while part := await self.chunk(response, deadline, "the reply"):
+            data += part
+            if len(data) > REPLY_LIMIT:
+                raise too_much()
+        return bytes(data)
 
     async def chunk(self, response: aiohttp.ClientResponse, deadline: float, what: str) -> bytes:
         """The next bytes of a stream, empty at its end. Raises UpstreamError."""
@@ -123,13 +129,12 @@ class Server:
 
     async def _refusal(self, response: aiohttp.ClientResponse, deadline: float, model: str) -> UpstreamError:
         try:
-            data = await self._mapped(response.content.read(_REPLY_LIMIT), deadline, "the reply")
+            data = await self._mapped(response.content.read(_REFUSAL_LIMIT), deadline, "the reply")
         finally:
             response.close()
         refusal = replies.error(response.status, data, model)
         refusal.retryable = response.status in _RETRIED
-        asked = response.headers.get("retry-after", "")
-        refusal.retry_after = int(asked) if asked.isascii() and asked.isdigit() else 0
+        refusal.retry_after = replies.seconds(response.headers.get("retry-after"))
         return refusal
 
     async def _mapped(self, call: Awaitable[T], deadline: float, what: str) -> T:
@@ -175,6 +180,11 @@ class Server:
                 read_bufsize=2**18,
             )
         return self._session
+
+
+def too_much() -> UpstreamError:
+    """The error for an answer that does not end."""
+    return UpstreamError(f"the model server sent more than {REPLY_LIMIT:,} bytes")
 
 
 def _shown(url: str) -> str:

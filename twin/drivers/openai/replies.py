@@ -15,6 +15,7 @@ from twin.records import Usage
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
 _PLAIN = frozenset({"role", "content"})
 _SHOWN = 300  # characters of a server's own words
+_DIGITS = 6  # of a Retry-After
 _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _UNPROCESSABLE = 400, (401, 403), 404, 429, 422
 _decode = msgspec.json.Decoder().decode
 
@@ -23,7 +24,7 @@ def decode(data: bytes) -> Mapping[str, Any]:
     """A JSON object. Raises UpstreamError."""
     try:
         value = _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise UpstreamError(f"the model server sent what is no JSON: {_shown(data)!r}") from exc
     if not isinstance(value, dict):
         raise UpstreamError(f"the model server sent what is no JSON object: {_shown(data)!r}")
@@ -66,7 +67,7 @@ def value(completion: Mapping[str, Any]) -> tuple[Any, Usage]:
     fenced = _FENCE.match(text)
     try:
         return _decode((fenced[1] if fenced else text).encode()), (found.usage if found else None) or Usage()
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, RecursionError) as exc:
         raise UpstreamError("the model's reply is not the JSON that was asked for") from exc
 
 
@@ -87,12 +88,18 @@ def error(status: int, reply: Mapping[str, Any] | bytes, model: str = "") -> Ups
     return UpstreamError(f"the model server {where}: {words}", code="upstream_error")
 
 
+def seconds(retry_after: str | None) -> int:
+    """A Retry-After header in seconds; 0 for none, a date or nonsense."""
+    text = retry_after or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
+
+
 def _said(reply: Mapping[str, Any] | bytes) -> tuple[str, str]:
     """The words and the code of an error in any of the usual shapes."""
     if isinstance(reply, bytes):
         try:
             parsed = _decode(reply)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _shown(reply) or "no words", ""
         reply = parsed if isinstance(parsed, dict) else {"message": str(parsed)}
     inner = reply.get("error")
