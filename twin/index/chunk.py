@@ -20,7 +20,7 @@ from twin.records import Chunk, Document, Kind
 if TYPE_CHECKING:
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
-CHUNKER_VERSION = "c1"
+CHUNKER_VERSION = "c2"
 WINDOW = 100_000  # characters the splitter gets at once: its cost grows faster than the text
 FILL = 0.6  # a chunk may end at a boundary once it holds this share of its limit
 PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".org", "")

@@ -11,6 +11,7 @@ DEEPEST = 6  # names above a passage, innermost first
 LONGEST = 200  # characters of a name: it is repeated in every passage below it
 HEADING = re.compile(r"(#{1,6})[ \t]+(?=\S)")
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+ABOVE = re.compile(r"[ \t]*(?:@|#|//|/\*|\*|--)")  # the line of a decorator or comment
 CODE_NAME = re.compile(
     r"^([ \t]*)(?:export |default |pub |public |private |static |async )*"
     r"(?:def|class|func|function|fn|impl|struct|interface|type)[ \t]+(?:\([^)\n]{0,200}\)[ \t]*)?([A-Za-z_]\w{0,199})",
@@ -34,7 +35,10 @@ class Outline:
     @classmethod
     def of_code(cls, text: str) -> Outline:
         """Classes and functions of a program, by indentation."""
-        found = ((match.start(), len(match[1].expandtabs(4)) // 2 + 1, match[2]) for match in CODE_NAME.finditer(text))
+        found = (
+            (_first_line(text, match.start()), len(match[1].expandtabs(4)) // 2 + 1, match[2])
+            for match in CODE_NAME.finditer(text)
+        )
         return cls._of(found)
 
     @classmethod
@@ -63,6 +67,16 @@ class Outline:
             path.append(self.names[above])
             above = self.parents[above]
         return tuple(reversed(path))
+
+
+def _first_line(text: str, start: int) -> int:
+    """Where the decorators and comments right above the definition at `start` begin: they are a part of it."""
+    while start > 0:
+        before = text.rfind("\n", 0, start - 1) + 1
+        if not ABOVE.match(text, before):
+            break
+        start = before
+    return start
 
 
 def _headings(text: str) -> Iterator[tuple[int, int, str]]:
