@@ -58,7 +58,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     passages: Positive = 6
     understand: bool = False  # let the model find author and kind in the question
     expand: Annotated[int, Meta(ge=0, le=8)] = 0  # further phrasings of the question to search with
-    rerank: str = ""  # fastembed:MODEL or openai:MODEL (a server's /rerank)
+    rerank: str = ""  # sentences, fastembed:MODEL or openai:MODEL (a server's /rerank)
     rerank_url: str = ""
     rerank_key: str = ""
     connect_timeout: Seconds = 3.0

@@ -13,7 +13,7 @@ from twin.errors import SettingsError
 
 if TYPE_CHECKING:
     from twin.answer.answerer import Answerer
-    from twin.answer.ports import Reranker
+    from twin.answer.ports import Reranker, TextEmbedder
     from twin.drivers.openai.generator import OpenAIGenerator
     from twin.drivers.opik.sender import OpikSender
     from twin.drivers.sqlite.traces import TraceStore
@@ -67,7 +67,7 @@ async def answering(here: Place) -> AsyncIterator[Answering]:
             sink=sinks,
             generator=model_server,
             completer=model_server,
-            reranker=await _reranker(here, stack),
+            reranker=await _reranker(here, stack, model),
             understanding=s.understand and model_server is not None,
             expansions=s.expand if model_server else 0,
             prompt=_prompt(here),
@@ -116,11 +116,15 @@ async def generator(here: Place, stack: AsyncExitStack) -> OpenAIGenerator | Non
     return made
 
 
-async def _reranker(here: Place, stack: AsyncExitStack) -> Reranker | None:
+async def _reranker(here: Place, stack: AsyncExitStack, embedder: TextEmbedder) -> Reranker | None:
     s = here.settings
     kind, _, name = s.rerank.partition(":")
     if not s.rerank:
         return None
+    if s.rerank == "sentences":
+        from twin.answer.rerank import SentenceReranker
+
+        return SentenceReranker(embedder)
     if kind == "fastembed" and name:
         from twin.drivers.rerank import FastembedReranker
 
@@ -132,4 +136,6 @@ async def _reranker(here: Place, stack: AsyncExitStack) -> Reranker | None:
         remote = ServerReranker(Server(s.rerank_url, key=s.rerank_key), name)
         stack.push_async_callback(remote.close)
         return remote
-    raise SettingsError(f"rerank {s.rerank!r} is none of fastembed:MODEL, openai:MODEL (which also needs rerank_url)")
+    raise SettingsError(
+        f"rerank {s.rerank!r} is none of sentences, fastembed:MODEL, openai:MODEL (which also needs rerank_url)"
+    )

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.unit.answer.fakes import ListSearcher, WordEmbedder, passages
-from twin.answer.rerank import rerank
+from tests.unit.answer.fakes import CATS, ListSearcher, WordEmbedder, passages
+from twin.answer.rerank import SentenceReranker, rerank
 from twin.answer.retrieve import merge, ranked, retrieve
 from twin.errors import UpstreamError
 from twin.records import Filter, Passage
@@ -52,3 +52,20 @@ async def test_rerank_takes_the_best_and_numbers_them_anew():
 async def test_rerank_refuses_missing_and_meaningless_scores(scores):
     with pytest.raises(UpstreamError):
         await rerank("q", [A, B, C], Scores(*scores), 2)
+
+
+async def test_a_passage_whose_one_sentence_answers_rises_above_what_the_search_placed_before_it():
+    found = await rerank("A tombstone leaves the index at the next build", CATS, SentenceReranker(WordEmbedder()), 3)
+    assert [p.chunk for p in found].index(CATS[2].chunk) < [p.chunk for p in found].index(CATS[1].chunk)
+
+
+async def test_sentences_that_are_equally_near_leave_the_order_of_the_search():
+    same = passages("A lamp is lit.", "A lamp is lit!", "A lamp is lit?")
+    found = await rerank("a lamp is lit", same, SentenceReranker(WordEmbedder()), 3)
+    assert [p.chunk for p in found] == [p.chunk for p in same]
+
+
+async def test_a_passage_without_a_sentence_is_judged_by_its_beginning():
+    table = passages("| lamp | lit |", "| engine | key |")
+    found = await rerank("engine key", table, SentenceReranker(WordEmbedder()), 2)
+    assert {p.chunk for p in found} == {p.chunk for p in table}
