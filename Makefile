@@ -62,7 +62,7 @@ fix: .venv/.dev ## Format the code and mend what the linter can
 	@$(RUN)/ruff format .
 
 .PHONY: render
-render: .venv/.dev ## Write the rendered files again (CLI reference, README tree)
+render: .venv/.dev ## Write the rendered files again (references, README tree)
 	@$(RUN)/python -m tools.render
 
 .PHONY: lock

@@ -1,8 +1,9 @@
-"""Writes the committed files that code renders, or with `--check` says which are stale: the CLI reference and README's tree."""
+"""Writes the committed files that code renders, or with `--check` says which are stale: references and README's tree."""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,12 @@ ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tree: rendered by `make render` -->", "<!-- end of tree -->"
 ROOMS = {  # rooms that are no Python package, in the words of their own first line of documentation
     "tests": "unit, integration, doubles and bench",
-    "docs": "guides, decisions, benchmarks and the CLI reference",
+    "docs": "guides, decisions, benchmarks, and references of commands and settings",
 }
+SETTINGS_HEAD = """# Settings
+
+Rendered from `twin/settings.py` by `make render`. A setting stands in `twin.toml` (`passages = 8`) or in the environment
+(`TWIN_PASSAGES=8`), which wins; secrets belong there. `twin config show` prints what is set."""
 PACKAGES = (
     "twin/documents",
     "twin/index",
@@ -66,6 +71,29 @@ def _row(param: Any) -> str:
     return f"| {names} | {shown} | {(param.help or '').strip()} |"
 
 
+SETTING = re.compile(r"    (?:(?P<name>\w+): .+? = (?P<default>\S.*?)  )?# (?P<comment>.+)")
+
+
+def settings_reference() -> str:
+    """Every setting with its default and its comment, as Markdown. A setting without a comment is a KeyError."""
+    from twin.settings import Settings
+
+    text = (ROOT / "twin" / "settings.py").read_text(encoding="utf-8").partition("class Settings")[2].partition("    def ")[0]
+    lines, found = [], set()
+    for match in filter(None, map(SETTING.fullmatch, text.splitlines())):
+        name, comment = match["name"], match["comment"]
+        if not name:
+            lines += ["", f"## {comment[0].upper()}{comment[1:]}", "", "| setting | default | meaning |", "|---|---|---|"]
+            continue
+        value = getattr(Settings(), name)
+        default = str(value).lower() if isinstance(value, bool) else str(value)
+        lines.append(f"| `{name}` | {f'`{default}`' if default else ''} | {comment} |")
+        found.add(name)
+    if missing := set(Settings.__struct_fields__) - found:
+        raise KeyError(f"twin/settings.py: no comment says what these are: {', '.join(sorted(missing))}")
+    return "\n".join([SETTINGS_HEAD, *lines]) + "\n"
+
+
 def readme() -> str:
     """README.md with its tree made new from the first lines of the packages' docstrings."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -82,7 +110,11 @@ def _first_line(package: Path) -> str:
     return (ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or "").splitlines()[0]
 
 
-RENDERED: dict[str, Callable[[], str]] = {"docs/cli.md": cli_reference, "README.md": readme}
+RENDERED: dict[str, Callable[[], str]] = {
+    "docs/cli.md": cli_reference,
+    "docs/settings.md": settings_reference,
+    "README.md": readme,
+}
 
 
 def main() -> int:

@@ -18,68 +18,71 @@ SECRETS = ("documents_url", "qdrant_url", "qdrant_api_key", "model_key", "embedd
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
-    """Every setting, in the order of the data. `TWIN_MODEL_URL` sets `model_url`; so does `model_url` in twin.toml."""
+    """Every setting, in the order of the data. `TWIN_MODEL_URL` sets `model_url`; so does `model_url` in twin.toml.
 
-    # where things are; paths are relative to the folder of sources.yaml
-    sources: str = "sources.yaml"
-    home: str = ".twin"
-    release_file: str = "release.yaml"
+    docs/settings.md is rendered from the comments.
+    """
+
+    # where things are
+    sources: str = "sources.yaml"  # relative to the twin's folder, as all paths
+    home: str = ".twin"  # documents, index, keys and traces of the embedded default
+    release_file: str = "release.yaml"  # what is running: index, model, prompt
 
     # documents
     documents_url: str = ""  # mongodb://...; empty: SQLite under home
-    crawl_concurrency: Positive = 8
-    crawl_per_host: Positive = 2
+    crawl_concurrency: Positive = 8  # pages fetched at a time, over all hosts
+    crawl_per_host: Positive = 2  # pages fetched at a time from one host
     crawl_delay: float = 0.2  # seconds between two requests to one host, unless robots.txt asks for more
-    crawl_timeout: Seconds = 30.0
-    crawl_max_bytes: Positive = 20_000_000
-    crawl_user_agent: str = "llm-twin/0.1 (+https://github.com/llm-twin/llm-twin)"
+    crawl_timeout: Seconds = 30.0  # seconds for one page
+    crawl_max_bytes: Positive = 20_000_000  # of one page, after decompression
+    crawl_user_agent: str = "llm-twin/0.1 (+https://github.com/llm-twin/llm-twin)"  # by which sites know the crawler
 
     # index
     qdrant_url: str = ""  # http://...; empty: the engine in the process, under home
-    qdrant_api_key: str = ""
+    qdrant_api_key: str = ""  # of the Qdrant server
     embedder: str = "minilm"  # minilm, fastembed:MODEL or openai:MODEL
-    embedder_url: str = ""
-    embedder_key: str = ""
+    embedder_url: str = ""  # the server of openai:MODEL, ending in /v1
+    embedder_key: str = ""  # of that server
     embed_threads: int = 0  # 0: all cores
-    chunk_article: Positive = 1500  # characters at most, by kind
-    chunk_post: Positive = 400
-    chunk_repository: Positive = 1500
-    quantization: str = ""  # scalar, binary or product
-    shards: Positive = 1
-    replicas: Positive = 1
-    recall_gate: Annotated[float, Meta(ge=0, le=1)] = 0.9
-    keep_indexes: Positive = 2
+    chunk_article: Positive = 1500  # characters at most in a chunk of an article; another value makes another index
+    chunk_post: Positive = 400  # the same of a post
+    chunk_repository: Positive = 1500  # the same of a file of a repository
+    quantization: str = ""  # scalar, binary or product; empty: none
+    shards: Positive = 1  # of a collection on a Qdrant server
+    replicas: Positive = 1  # of each shard
+    recall_gate: Annotated[float, Meta(ge=0, le=1)] = 0.9  # the least recall@10 with which an index becomes live
+    keep_indexes: Positive = 2  # that `twin index prune` leaves beside the live one
 
     # answer
     model_url: str = ""  # an OpenAI-compatible server, ending in /v1; empty: the extractive answerer
-    model_name: str = ""
-    model_key: str = ""
+    model_name: str = ""  # by which that server calls its model
+    model_key: str = ""  # of that server
     prompt_tokens: Positive = 3000  # budget of the prompt, passages included
-    passages: Positive = 6
+    passages: Positive = 6  # put before the model, or quoted from
     understand: bool = False  # let the model find author and kind in the question
     expand: Annotated[int, Meta(ge=0, le=8)] = 0  # further phrasings of the question to search with
-    rerank: str = ""  # sentences, fastembed:MODEL or openai:MODEL (a server's /rerank)
-    rerank_url: str = ""
-    rerank_key: str = ""
-    connect_timeout: Seconds = 3.0
-    first_token_timeout: Seconds = 60.0
-    idle_timeout: Seconds = 30.0
-    total_timeout: Seconds = 300.0
+    rerank: str = ""  # sentences, fastembed:MODEL or openai:MODEL (a server's /rerank); empty: none
+    rerank_url: str = ""  # the server of openai:MODEL, ending in /v1
+    rerank_key: str = ""  # of that server
+    connect_timeout: Seconds = 3.0  # seconds to reach the model server
+    first_token_timeout: Seconds = 60.0  # seconds until its first token
+    idle_timeout: Seconds = 30.0  # seconds between two tokens
+    total_timeout: Seconds = 300.0  # seconds for a whole answer
 
     # gateway
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8400
-    concurrency: Positive = 64
-    queue: Annotated[int, Meta(ge=0)] = 128
-    queue_timeout: Seconds = 10.0
-    drain_timeout: Seconds = 25.0
+    host: str = "127.0.0.1"  # another address needs a key: `twin keys create`
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8400  # 0: any free one
+    concurrency: Positive = 64  # answers made at a time
+    queue: Annotated[int, Meta(ge=0)] = 128  # requests that wait for their turn; the next is refused with 429
+    queue_timeout: Seconds = 10.0  # seconds that a request waits before it is refused with 503
+    drain_timeout: Seconds = 25.0  # seconds that running answers have to end after SIGTERM
 
     # traces
-    traces_kept: Positive = 10_000
-    opik_url: str = ""
-    opik_key: str = ""
-    opik_workspace: str = "default"
-    opik_project: str = "llm-twin"
+    traces_kept: Positive = 10_000  # in the local store, the latest
+    opik_url: str = ""  # empty: traces stay in the local store
+    opik_key: str = ""  # of the Opik server
+    opik_workspace: str = "default"  # on that server
+    opik_project: str = "llm-twin"  # in that workspace
 
     def shown(self) -> dict[str, Any]:
         """All settings with secrets masked: what may be printed."""
