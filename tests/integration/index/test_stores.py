@@ -68,7 +68,7 @@ async def test_words_and_vectors_are_searched_alone_and_together(store, index):
     assert (await found(store, index, near=vector(LEASE.text)))[0] == LEASE
     both = await store.search(index, vector=vector(TOMB.text), text="tombstone", filter=ANY, limit=2)
     assert (both[0].rank, both[0].chunk) == (1, TOMB)
-    assert both[0].score == pytest.approx(2 / 60)  # first in both; the engine counts ranks from 0, and k = 60
+    assert both[0].score == pytest.approx(2 / 2)  # first in both; the engine counts ranks from 0, and k = 2
     assert await found(store, index) == []
 
 

@@ -77,7 +77,7 @@ def legs(vector: Sequence[float] | None, words: Any, filter: Filter, limit: int)
 
 
 def fusion() -> models.RrfQuery:
-    """Reciprocal ranks, with the paper's own k."""
+    """Reciprocal ranks."""
     from qdrant_client.http import models
 
     return models.RrfQuery(rrf=models.Rrf(k=RRF_K))
