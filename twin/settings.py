@@ -14,6 +14,7 @@ from twin.errors import SettingsError
 
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 SECRETS = ("documents_url", "qdrant_url", "qdrant_api_key", "model_key", "embedder_key", "rerank_key", "opik_key")
 
 
@@ -40,6 +41,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     # index
     qdrant_url: str = ""  # http://...; empty: the engine in the process, under home
     qdrant_api_key: str = ""  # of the Qdrant server
+    qdrant_alias: Name = "twin"  # of the live index, and what its collections' names begin with: one for each twin of a server
     embedder: str = "minilm"  # minilm, fastembed:MODEL or openai:MODEL
     embedder_url: str = ""  # the server of openai:MODEL, ending in /v1
     embedder_key: str = ""  # of that server

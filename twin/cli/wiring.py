@@ -72,7 +72,14 @@ async def indexes(here: Place) -> AsyncIterator[IndexStore]:
     if s.qdrant_url:
         from twin.drivers.qdrant.server import ServerIndexes
 
-        store = ServerIndexes(s.qdrant_url, s.qdrant_api_key, quantization=s.quantization, shards=s.shards, replicas=s.replicas)
+        store = ServerIndexes(
+            s.qdrant_url,
+            s.qdrant_api_key,
+            alias=s.qdrant_alias,
+            quantization=s.quantization,
+            shards=s.shards,
+            replicas=s.replicas,
+        )
     else:
         from twin.drivers.qdrant.edge import EdgeIndexes
 

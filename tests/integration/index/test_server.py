@@ -78,13 +78,28 @@ async def test_a_closed_store_says_so(double):
 
 async def test_another_projects_collections_are_neither_listed_nor_dropped_nor_filled(double, store):
     await store.create(recipe())
-    double.collections[recipe().name][1]["metadata"] = None
+    double.collections[f"twin.{recipe().name}"][1]["metadata"] = None
     assert await store.list() == []
     with pytest.raises(RefusedError, match="not made by twin"):
         await store.drop(recipe().name)
     with pytest.raises(IndexStoreError, match="not made by twin"):
         await store.create(recipe())
-    assert recipe().name in double.collections
+    assert f"twin.{recipe().name}" in double.collections
+
+
+async def test_twins_with_the_same_recipe_share_a_server_and_nothing_else(double):
+    ada, bob = (ServerIndexes(double.url, SECRET, alias=name) for name in ("ada", "bob"))
+    for one in (ada, bob):
+        await one.open()
+        await one.create(recipe())
+    await fill(ada, recipe().name, [ONE])
+    await ada.switch(recipe().name)
+    assert [info.chunks for one in (ada, bob) for info in await one.list()] == [1, 0]
+    assert (await ada.live(), await bob.live()) == (recipe().name, "")
+    await bob.drop(recipe().name)
+    assert [chunk.id async for chunk in ada.scan("")] == [ONE.id]
+    for one in (ada, bob):
+        await one.close()
 
 
 async def test_processes_that_make_the_same_index_at_once_make_one(double, store):
@@ -103,7 +118,7 @@ async def test_processes_that_make_the_same_index_at_once_make_one(double, store
 async def test_shards_replicas_and_quantization_reach_the_server(double):
     made = ServerIndexes(double.url, SECRET, quantization="scalar", shards=3, replicas=2)
     await made.open()
-    asked = double.collections[(await made.create(recipe())).name][1]
+    asked = double.collections[f"twin.{(await made.create(recipe())).name}"][1]
     assert (asked["shard_number"], asked["replication_factor"]) == (3, 2)
     assert asked["quantization_config"] == {"scalar": {"type": "int8", "always_ram": True}}
     await made.close()
@@ -112,6 +127,6 @@ async def test_shards_replicas_and_quantization_reach_the_server(double):
 async def test_a_point_that_another_wrote_is_an_error_and_no_crash(double, store):
     index = (await store.create(recipe())).name
     await fill(store, index, [ONE])
-    await store._client.overwrite_payload(index, {"x": 1}, [ONE.id])
+    await store._client.overwrite_payload(f"twin.{index}", {"x": 1}, [ONE.id])
     with pytest.raises(IndexStoreError, match="not as expected"):
         await store.search(index, vector=vector(ONE.text), text="tombstone", filter=Filter(), limit=1)

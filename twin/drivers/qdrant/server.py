@@ -1,5 +1,7 @@
 """Indexes on a Qdrant server (1.16 or newer), as an `IndexStore`: one collection an index, one alias that readers use.
 
+Collections are called `alias.index`, so that twins which share a server share nothing else.
+
 A collection's own metadata holds its recipe from the moment it is made, so none is ever half made, and each source's
 revision under a key of its own, so that two builds never overwrite each other's. Knows neither chunking nor models.
 """
@@ -29,7 +31,7 @@ NOT_FOUND, CONFLICT = 404, 409
 
 
 class ServerIndexes:
-    """Indexes at `url`. `quantization` is scalar, binary, product or empty; `alias` is what readers search."""
+    """Indexes at `url`. `quantization` is scalar, binary, product or empty; `alias` is what readers search, one a twin."""
 
     def __init__(
         self, url: str, api_key: str = "", *, quantization: str = "", shards: int = 1, replicas: int = 1, alias: str = "twin"
@@ -68,21 +70,28 @@ class ServerIndexes:
     async def list(self) -> list[IndexInfo]:
         live = await self.live()
         with self._faults.mapped("list indexes"):
-            names = sorted(one.name for one in (await self._client.get_collections()).collections)
+            there = (await self._client.get_collections()).collections
+        own = f"{self._alias}."
+        names = sorted(one.name.removeprefix(own) for one in there if one.name.startswith(own))
         found = [(name, await self._info(name)) for name in names]
         return [await self._described(name, info, live) for name, info in found if info and _ours(info)]
 
     async def live(self) -> str:
         with self._faults.mapped("read its aliases"):
             aliases = (await self._client.get_aliases()).aliases
-        return next((one.collection_name for one in aliases if one.alias_name == self._alias), "")
+        found = next((one.collection_name for one in aliases if one.alias_name == self._alias), "")
+        return found.removeprefix(f"{self._alias}.")
+
+    def _at(self, index: str) -> str:
+        """The collection of `index`; without one the alias, which stands for the live one."""
+        return f"{self._alias}.{index}" if index else self._alias
 
     async def create(self, spec: IndexSpec) -> IndexInfo:
         if await self._info(spec.name) is None:
             made = {"twin": msgspec.to_builtins(spec), "created": datetime.now(UTC).isoformat(timespec="microseconds")}
             with self._faults.mapped(f"make {spec.name}", unless=CONFLICT):  # another process was faster
                 await self._client.create_collection(
-                    spec.name,
+                    self._at(spec.name),
                     **request.layout(spec.dimension, self._quantization),
                     shard_number=self._shards,
                     replication_factor=self._replicas,
@@ -90,11 +99,11 @@ class ServerIndexes:
                 )
         for key in KEYWORDS:  # also where a process was killed between the two
             with self._faults.mapped(f"make the field index {key} of {spec.name}"):
-                await self._client.create_payload_index(spec.name, key, field_schema="keyword")  # type: ignore[arg-type]  # its enum's value
+                await self._client.create_payload_index(self._at(spec.name), key, field_schema="keyword")  # type: ignore[arg-type]  # its enum's value
         info = await self._info(spec.name)
         if info is None or not _ours(info):
             raise IndexStoreError(
-                f"the collection {spec.name} at {self._faults.shown} was not made by twin: remove it or rename it"
+                f"the collection {self._at(spec.name)} at {self._faults.shown} was not made by twin: remove it or rename it"
             )
         return await self._described(spec.name, info, await self.live())
 
@@ -103,7 +112,7 @@ class ServerIndexes:
             part = zip(chunks[start : start + PAGE], vectors[start : start + PAGE], strict=True)
             points = [request.point(one, vector, self._bm25) for one, vector in part]
             with self._faults.mapped(f"write to {index}"):
-                await self._client.upsert(index or self._alias, points, wait=True)
+                await self._client.upsert(self._at(index), points, wait=True)
 
     async def stored(self, index: str, documents: Sequence[str]) -> Mapping[str, Mapping[str, Chunk]]:
         found: dict[str, dict[str, Chunk]] = {}
@@ -120,35 +129,37 @@ class ServerIndexes:
         for start in range(0, len(chunks), PAGE):
             operations = [request.replaced(one.id, payload(one)) for one in chunks[start : start + PAGE]]
             with self._faults.mapped(f"write to {index}"):
-                await self._client.batch_update_points(index or self._alias, operations, wait=True)
+                await self._client.batch_update_points(self._at(index), operations, wait=True)
 
     async def remove(self, index: str, chunk_ids: Sequence[str]) -> None:
         if chunk_ids:
             with self._faults.mapped(f"remove from {index}"):
-                await self._client.delete(index or self._alias, [*chunk_ids], wait=True)
+                await self._client.delete(self._at(index), [*chunk_ids], wait=True)
 
     async def mark(self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None) -> None:
         known: dict[str, Any] = {REVISION + source: revision for source, revision in (revisions or {}).items()}
         if recall is not None:
             known["recall"] = recall
         with self._faults.mapped(f"write what is known of {index}"):
-            await self._client.update_collection(index or await self.live(), metadata=known)
+            await self._client.update_collection(self._at(index or await self.live()), metadata=known)
 
     async def optimize(self, index: str) -> None:
         """Nothing: a server does that by itself, and searches meanwhile."""
 
     async def switch(self, index: str) -> None:
         with self._faults.mapped(f"switch to {index}"):  # one request, so that readers never find no alias
-            await self._client.update_collection_aliases(request.switched(self._alias, index, since=await self.live()))
+            await self._client.update_collection_aliases(
+                request.switched(self._alias, self._at(index), since=await self.live())
+            )
 
     async def drop(self, index: str) -> None:
         if index == await self.live():
             raise RefusedError(f"index {index} is live: switch to another one before dropping it")
         info = await self._info(index)
         if info is not None and not _ours(info):
-            raise RefusedError(f"the collection {index} at {self._faults.shown} was not made by twin")
+            raise RefusedError(f"the collection {self._at(index)} at {self._faults.shown} was not made by twin")
         with self._faults.mapped(f"drop {index}", unless=NOT_FOUND):
-            await self._client.delete_collection(index)
+            await self._client.delete_collection(self._at(index))
 
     async def search(
         self, index: str, *, vector: Sequence[float] | None, text: str, filter: Filter, limit: int
@@ -158,7 +169,7 @@ class ServerIndexes:
             return []
         with self._faults.mapped(f"search {index or 'the live index'}", unless=0 if index else NOT_FOUND):  # none is live yet
             reply = await self._client.query_points(
-                index or self._alias, prefetch=legs, query=request.fusion(), limit=limit, with_payload=True
+                self._at(index), prefetch=legs, query=request.fusion(), limit=limit, with_payload=True
             )
             return [Passage(rank, hit.score, chunk_of(hit.id, hit.payload or {})) for rank, hit in enumerate(reply.points, 1)]
         return []
@@ -177,18 +188,18 @@ class ServerIndexes:
     async def _page(self, index: str, limit: int, offset: Any, only: Any) -> tuple[Sequence[Chunk], Any]:
         with self._faults.mapped(f"read {index or 'the live index'}"):
             records, following = await self._client.scroll(
-                index or self._alias, scroll_filter=only, limit=limit, offset=offset, with_payload=True
+                self._at(index), scroll_filter=only, limit=limit, offset=offset, with_payload=True
             )
             return [chunk_of(one.id, one.payload or {}) for one in records], following
 
     async def _info(self, name: str) -> CollectionInfo | None:
         with self._faults.mapped(f"read what is known of {name}", unless=NOT_FOUND):
-            return await self._client.get_collection(name)
+            return await self._client.get_collection(self._at(name))
         return None
 
     async def _described(self, name: str, info: CollectionInfo, live: str) -> IndexInfo:
         with self._faults.mapped(f"count {name}"):
-            chunks = (await self._client.count(name, exact=True)).count
+            chunks = (await self._client.count(self._at(name), exact=True)).count
         known = info.config.metadata or {}
         with self._faults.mapped(f"read what is known of {name}"):
             spec = msgspec.convert(known["twin"], IndexSpec)
