@@ -6,6 +6,7 @@ uvicorn bounds neither how long a head may take nor how large it grows. Knows no
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEAD_LIMIT = 65_536  # bytes of request line and headers
 HEAD_SECONDS = 20.0  # for the first byte after connecting, and from there to the end of the headers
+LINGER = 1.0  # seconds in which a refused client's bytes are thrown away, as closing on them would take the refusal along
 BAD_REQUEST, TOO_SLOW, TOO_LARGE = 400, 408, 431
 
 
@@ -23,25 +25,43 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._in_head = True
         self._held = 0  # bytes of a head that is not whole yet
+        self._part = 0  # bytes that have just come
+        self._refused = False
         self._late: asyncio.TimerHandle | None = None
         self._extensions: dict[str, Any] = {}
+        self._told: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
-        self._extensions = {"twin.abort": transport.abort}
+        self._extensions = {"twin.abort": transport.abort, "twin.watch": self.watch, "twin.unwatch": self.unwatch}
         self._late = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._whole()
         super().connection_lost(exc)
+        if self._told is not None:
+            self._told()
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """Call `told` when the client leaves. Reading goes on, for what is not read is not noticed."""
+        self._told = told
+        self.flow.resume_reading()
+
+    def unwatch(self, told: Callable[[], None]) -> None:
+        """Not any more, unless another request is watched for by now."""
+        if self._told == told:
+            self._told = None
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._part = len(data)
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if not self._in_head or self._refused or self.transport.is_closing():
             return
         self._held += len(data)
         if self._held > HEAD_LIMIT:
-            self._refuse(TOO_LARGE, f"the request's headers are larger than {HEAD_LIMIT:,} bytes")
+            self._too_large()
         elif self._late is None:
             self._late = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
@@ -51,18 +71,36 @@ class Connection(HttpToolsProtocol):
         self.scope["extensions"] = self._extensions
 
     def on_headers_complete(self) -> None:
+        large = self._held + self._part > HEAD_LIMIT and self._size() > HEAD_LIMIT
         self._in_head = False
         self._whole()
-        super().on_headers_complete()
+        if large:
+            self._too_large()
+        if not self._refused:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._refused:
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(BAD_REQUEST, msg)
+
+    def _size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _whole(self) -> None:
         self._held = 0
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+    def _too_large(self) -> None:
+        self._refuse(TOO_LARGE, f"the request's headers are larger than {HEAD_LIMIT:,} bytes")
 
     def _too_slow(self) -> None:
         self._late = None
@@ -73,12 +111,22 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer and close; only close when another answer is on its way, which must not be written into."""
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
-            error = {"message": message, "type": "invalid_request_error", "param": None, "code": "bad_request"}
-            body = msgspec.json.encode({"error": error})
-            length = str(len(body)).encode()
-            fields = b"content-type: application/json\r\ncontent-length: " + length + b"\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + fields + body)
-        self.transport.close()
+        self._refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self.pipeline or self.cycle.response_started:
+                self.transport.close()
+                return
+            self.cycle.disconnected = True  # the application has said nothing yet, and hears that its client is gone
+            self.cycle.message_event.set()
+        self._answer(status, message)
+        self._late = self.loop.call_later(LINGER, self.transport.close)
+
+    def _answer(self, status: int, message: str) -> None:
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": "bad_request"}
+        body = msgspec.json.encode({"error": error})
+        length = str(len(body)).encode()
+        fields = b"content-type: application/json\r\ncontent-length: " + length + b"\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + fields + body)
+        self.transport.write_eof()
