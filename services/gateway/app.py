@@ -49,6 +49,7 @@ def build(state: Gateway) -> App:
         try:
             await _answer(state, request, found)
         finally:
+            request.bounds.close()
             state.metrics.requests.labels(label, str(request.status)).inc()
             state.metrics.seconds.labels(label).observe(time.perf_counter() - begun)
 
@@ -81,6 +82,7 @@ async def _answer(state: Gateway, request: Request, found: tuple[str, Route, str
 
 
 async def _refuse(request: Request, exc: AnswerError) -> None:
+    exc.trace_id = exc.trace_id or request.trace  # what ended from outside knows no trace
     if request.started:  # too late for a status, and the body must not end as if it were whole
         await request.cut(exc)
         return

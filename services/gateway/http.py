@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from services.gateway.bounds import Bounds
 from twin.drivers.keys import Key
 from twin.errors import AnswerError, QuestionError, UnavailableError, UpstreamError
 
@@ -51,14 +52,16 @@ class Request:
     receive: Receive
     raw_send: Send
     key: Key | None = None
+    trace: str = ""  # the trace of the answer that is being made
     started: bool = False
     status: int = 0
     events: bool = False  # a stream of events is being sent, and the last one is whole
+    headers: Mapping[bytes, bytes] = field(init=False)  # by lower-case name; of several of one name the last
+    bounds: Bounds = field(init=False)
 
-    @property
-    def headers(self) -> Mapping[bytes, bytes]:
-        """The request's headers by lower-case name; of several of one name the last."""
-        return dict(self.scope["headers"])
+    def __post_init__(self) -> None:
+        self.headers = dict(self.scope["headers"])
+        self.bounds = Bounds()
 
     async def body(self, limit: int = BODY_LIMIT) -> bytes:
         """The whole body. Raises RequestError: 413 beyond `limit`, 408 when it does not end; GoneError when the client left."""
@@ -66,7 +69,7 @@ class Request:
         if announced.isdigit() and int(announced) > BODY_DISCARDED:
             raise _too_large(limit)
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            with self.bounds.within(BODY_SECONDS):
                 return await self._body(limit)
         except TimeoutError as exc:
             said = f"the request's body did not end within {BODY_SECONDS:g} s"
@@ -117,10 +120,13 @@ class Request:
             abort()
         raise ConnectionAbortedError(str(exc)) from exc
 
-    async def gone(self) -> None:
-        """Wait until the client leaves."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+    def watch(self, told: Callable[[], None]) -> None:
+        """Call `told` when the client leaves."""
+        self.scope["extensions"]["twin.watch"](told)
+
+    def unwatch(self, told: Callable[[], None]) -> None:
+        """Not any more."""
+        self.scope["extensions"]["twin.unwatch"](told)
 
 
 def _too_large(limit: int) -> RequestError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.gateway.http import JSON, Request
+from services.gateway.http import JSON, SSE, Request
 from services.gateway.state import Gateway
 from twin.answer.recorder import Recorder, ending, explain
 from twin.drivers.openai import replies
@@ -41,6 +41,7 @@ async def pass_through(state: Gateway, request: Request, body: Mapping[str, Any]
     recorder = Recorder(
         sink=state.sink, release=state.release, model=state.upstream.model, thread="", input={"bytes": len(raw)}
     )
+    request.trace = recorder.id
     try:
         with recorder.span("generate") as span:
             size = await _relay(state, request, msgspec.json.encode(sent), recorder.id)
@@ -52,7 +53,6 @@ async def pass_through(state: Gateway, request: Request, body: Mapping[str, Any]
         recorder.finish(status, error=reason)
         raise
     except AnswerError as exc:
-        exc.trace_id = recorder.id
         recorder.finish("error", error=explain(exc))
         raise
 
@@ -102,8 +102,7 @@ async def _stream(state: Gateway, request: Request, response: aiohttp.ClientResp
         if not size:
             wait = state.idle_timeout
             state.metrics.first_token.observe(time.perf_counter() - begun)
-            kind = response.headers["content-type"].encode("utf-8", "surrogateescape")
-            await request.start(response.status, ((b"content-type", kind), (b"cache-control", b"no-store"), *headers))
+            await request.start(response.status, (*SSE, *headers))
         size += len(part)
         tail = (tail + part)[-TAIL:]
         request.events = tail.endswith((b"\n\n", b"\r\n\r\n"))
@@ -147,5 +146,5 @@ async def _next(response: aiohttp.ClientResponse, seconds: float) -> bytes:
 
 
 def _passed(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
-    found = response.headers
-    return [(name.encode(), found[name].encode("utf-8", "surrogateescape")) for name in PASSED if name in found]
+    found = response.headers  # uvicorn sends no control characters
+    return [(name.encode(), found[name].encode()) for name in PASSED if name in found and found[name].isprintable()]

@@ -178,8 +178,9 @@ def chunk(id: str, created: int, delta: Mapping[str, Any], finish: str | None = 
     return {"id": id, "object": "chat.completion.chunk", "created": created, "model": MODEL, "choices": [choice], **more}
 
 
-def completion(answer: Answer, created: int, message: Mapping[str, Any]) -> dict[str, Any]:
-    """A whole answer; `message` holds raw fields of the provider (tool calls)."""
+def completion(answer: Answer, created: int, message: Mapping[str, Any], logprobs: Any = None) -> dict[str, Any]:
+    """A whole answer; `message` holds raw fields of the provider (tool calls), `logprobs` what it said of its tokens."""
+    told = {"logprobs": logprobs} if logprobs else {}
     said = {
         "role": "assistant",
         "content": answer.text,
@@ -191,7 +192,7 @@ def completion(answer: Answer, created: int, message: Mapping[str, Any]) -> dict
         "object": "chat.completion",
         "created": created,
         "model": MODEL,
-        "choices": [{"index": 0, "message": said, "finish_reason": answer.finish_reason}],
+        "choices": [{"index": 0, "message": said, **told, "finish_reason": answer.finish_reason}],
         "usage": usage(answer.usage),
         "twin": about(answer),
     }

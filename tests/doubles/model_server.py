@@ -47,16 +47,29 @@ class Status:
     status: int
     body: bytes = b'{"error": {"message": "scripted", "code": "scripted_code"}}'
     kind: str = "application/json"
+    headers: tuple = ()  # pairs
 
 
 @dataclass(frozen=True)
 class Raw:
-    """These bytes as an event stream, in pieces of `step`, then the end (`reset`: of the connection, not of the body)."""
+    """These bytes as an event stream, in pieces of `step`, then the end (`reset`: of the connection, not of the body).
+
+    `hang`: then nothing more; `endless`: the same again and again.
+    """
 
     data: bytes
     step: int = 0
     reset: bool = False
     kind: str = "text/event-stream"
+    hang: bool = False
+    endless: bool = False
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """These bytes in place of a reply, then the end of the connection."""
+
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -112,18 +125,26 @@ class ModelServer:
         if isinstance(answer, Drop):
             return False
         if isinstance(answer, Status):
-            await self._reply(writer, answer.status, answer.body, answer.kind)
+            await self._reply(writer, answer.status, answer.body, answer.kind, answer.headers)
             return True
+        if isinstance(answer, Bytes):
+            writer.write(answer.data)
+            return False
         watch = asyncio.create_task(self._watch(reader))
         try:
             return await self._stream(writer, answer, self.requests[-1])
+        except ConnectionError:
+            self.gone.set()
+            raise
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
 
     async def _watch(self, reader):
-        if not await reader.read(1):
-            self.gone.set()
+        with suppress(ConnectionError):
+            if await reader.read(1):
+                return
+        self.gone.set()
 
     async def _stream(self, writer, answer, request):
         if isinstance(answer, Hang):
@@ -134,6 +155,8 @@ class ModelServer:
         if isinstance(answer, Raw):
             return await self._raw(writer, answer)
         if not request.get("stream"):
+            if answer.hold >= 0:
+                await self.release.wait()
             message = {"role": "assistant", "content": "".join(answer.pieces)}
             usage = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
             whole = {
@@ -166,6 +189,12 @@ class ModelServer:
             await writer.drain()
             if answer.step:
                 await asyncio.sleep(0)
+        while answer.endless:
+            self._chunk(writer, answer.data)
+            await writer.drain()
+            await asyncio.sleep(0)
+        if answer.hang:
+            await asyncio.Event().wait()
         if not answer.reset:
             writer.write(b"0\r\n\r\n")
             await writer.drain()
@@ -183,6 +212,8 @@ class ModelServer:
     def _chunk(self, writer, data):
         writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
-    async def _reply(self, writer, status, body, kind="application/json"):
-        writer.write(f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+    async def _reply(self, writer, status, body, kind="application/json", headers=()):
+        named = (("content-type", kind), ("content-length", len(body)), *headers)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in named)
+        writer.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode() + body)
         await writer.drain()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -16,6 +16,7 @@ _FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
 _PLAIN = frozenset({"role", "content"})
 _SHOWN = 300  # characters of a server's own words
 _DIGITS = 6  # of a Retry-After
+_MOST = 2**31  # tokens
 _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _UNPROCESSABLE = 400, (401, 403), 404, 429, 422
 _decode = msgspec.json.Decoder().decode
 
@@ -127,9 +128,13 @@ def _usage(usage: Any) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
+    if not _counts(prompt) or not _counts(completion):
         return None
     return Usage(prompt=prompt, completion=completion)
+
+
+def _counts(number: Any) -> TypeGuard[int]:
+    return isinstance(number, int) and 0 <= number < _MOST
 
 
 def _shown(data: bytes) -> str:
