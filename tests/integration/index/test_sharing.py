@@ -96,6 +96,18 @@ async def test_an_owner_that_closes_during_calls_hands_over_and_loses_none(tmp_p
     await third.close()
 
 
+async def test_a_call_that_reaches_an_owner_about_to_end_is_answered_by_the_next(tmp_path):
+    owner, mine = await opened(tmp_path), await opened(tmp_path)
+    async with owner._turn:  # the owner is told to close, and cannot yet
+        closing = asyncio.create_task(owner.close())
+        call = asyncio.create_task(mine.create(recipe()))
+        await asyncio.wait({call}, timeout=0.1)
+    assert (await call).name == recipe().name
+    await closing
+    assert mine.owner
+    await mine.close()
+
+
 async def test_a_closed_store_says_so_and_can_be_opened_again(tmp_path):
     mine = await opened(tmp_path)
     index = (await mine.create(recipe())).name

@@ -255,7 +255,7 @@ class EdgeIndexes:
             method, arguments = wire.decode_call(data)
             return wire.encode_result(await self._perform(method, arguments))
         except TwinError as exc:
-            return wire.encode_error(exc) if self._engine else None
+            return wire.encode_error(exc) if self._engine and self._writer else None
 
     def _closed(self) -> IndexStoreError:
         return IndexStoreError(f"{self._folder}: the index was closed")
