@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from services.gateway import wire
-from services.gateway.admit import admitted
+from services.gateway.admit import Place
 from services.gateway.http import Request, convert, decode
 from services.gateway.state import TRACE_ID, Gateway
 from twin.errors import AnswerError, QuestionError, TwinError
@@ -48,28 +48,22 @@ async def retrieve(state: Gateway, request: Request) -> None:
     asked = convert(decode(await request.body()), Retrieve)
     wanted = asked.filter or wire.TwinFilter()
     question = Question(asked.query, filter=Filter(wanted.author, wanted.kind, wanted.source), k=asked.k)
-
-    async def answer() -> None:
+    async with Place(state, request):
         index, found = await state.answerer.retrieve(question)
         await request.json(200, {"index": index, "release": state.release, "data": [wire.passage(one) for one in found]})
-
-    await admitted(state, request, answer)
 
 
 async def embeddings(state: Gateway, request: Request) -> None:
     """Vectors of the index's embedder."""
     asked = convert(decode(await request.body()), Embed)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
-
-    async def answer() -> None:
+    async with Place(state, request):
         vectors = await state.embedder.embed(texts)
         shown = [_packed(one) if asked.encoding_format == "base64" else list(one) for one in vectors]
         data = [{"object": "embedding", "index": i, "embedding": one} for i, one in enumerate(shown)]
         tokens = sum(len(text) for text in texts) // 4
         used = {"prompt_tokens": tokens, "total_tokens": tokens}
         await request.json(200, {"object": "list", "model": state.embedder_name, "data": data, "usage": used})
-
-    await admitted(state, request, answer)
 
 
 def _packed(vector: Any) -> str:

@@ -7,11 +7,12 @@ import math
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 
+from services.gateway.admit import STOPPED
 from services.gateway.app import build
 from services.gateway.auth import is_loopback
 from services.gateway.connection import Connection
@@ -55,9 +56,11 @@ class _Server(uvicorn.Server):
         self._state.draining = True
         clock = asyncio.get_running_loop().time
         end = clock() + self._drain_timeout
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout_at(end):
                 await self._state.admission.close()
+        except TimeoutError:  # uvicorn would end them with words of its own
+            await ended(self.server_state.tasks)
         self.config.timeout_graceful_shutdown = max(0, math.ceil(end - clock()))
         self.should_exit = True
 
@@ -122,7 +125,7 @@ async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
     """End the requests that outlasted the drain, or a second signal, so that their traces are kept."""
     for task in tasks:
         if not task.cancelling():
-            task.cancel()
+            task.cancel(STOPPED)
     if tasks:
         await asyncio.wait(set(tasks), timeout=LAST_STEPS)
 
