@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import shutil
 import sys
 import types
@@ -73,14 +74,51 @@ async def test_weights_that_are_missing_are_named(tmp_path, monkeypatch):
     made.close()
 
 
-async def test_a_cached_graph_that_was_cut_short_is_named_with_what_to_do(tmp_path):
-    made = MiniLM(tmp_path)
-    from twin.drivers.minilm.graph import VERSION
+async def test_weights_cut_short_after_they_were_verified_are_refused(tmp_path, monkeypatch):
+    place = tmp_path / "model"
+    place.mkdir()
+    for name in ("tokenizer.json", "model.safetensors"):
+        shutil.copy(weights.folder() / name, place / name)
+    monkeypatch.setattr(model, "folder", lambda: place)
+    first = MiniLM(tmp_path / "cache")
+    await first.load()
+    first.close()
+    os.truncate(place / "model.safetensors", 1_000_000)
+    second = MiniLM(tmp_path / "cache")
+    with pytest.raises(ModelFileError, match="damaged or not the model"):
+        await second.load()
+    second.close()
 
-    (tmp_path / f"minilm-{made.digest[:12]}-{VERSION}.onnx").write_bytes(b"\x08\x09")
-    with pytest.raises(ModelFileError, match=f"remove {tmp_path}"):
-        await made.load()
+
+async def test_the_cache_holds_a_note_of_the_verified_weights_and_nothing_of_their_size(minilm, cache):
+    await minilm.load()
+    assert [file.name for file in cache.iterdir()] == ["verified.json"]
+
+
+async def test_a_note_of_verified_weights_that_is_damaged_is_made_again(tmp_path):
+    (tmp_path / "verified.json").write_bytes(b"\xff{")
+    made = MiniLM(tmp_path)
+    await made.load()
     made.close()
+    assert b"sha256" in (tmp_path / "verified.json").read_bytes()
+
+
+async def test_bf16_and_fp32_give_the_same_vectors_to_four_places(tmp_path):
+    fast, exact = MiniLM(tmp_path), MiniLM(tmp_path, exact=True)
+    texts = ["Upsert first, delete stale after.", "def chunk(document): ...", "漢字 und Umlaute", "word " * 400]
+    for a, b in zip(await fast.embed(texts), await exact.embed(texts), strict=True):
+        assert dot(a, b) > 0.999
+    fast.close()
+    exact.close()
+
+
+async def test_questions_and_documents_are_embedded_at_once_on_any_number_of_threads(tmp_path):
+    for threads in (1, 3):
+        made = MiniLM(tmp_path, threads)
+        texts = [f"document {n} " * (n % 9 + 1) for n in range(64)]
+        documents, *questions = await asyncio.gather(made.embed(texts), *(made.embed_query(text) for text in texts[:20]))
+        assert all(dot(a, b) > 0.999 for a, b in zip(documents, questions, strict=False))
+        made.close()
 
 
 class Embeddings:
