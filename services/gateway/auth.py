@@ -32,7 +32,8 @@ def authorise(state: Gateway, request: Request, scope: str) -> Key:
 
 def _refuse_strangers(request: Request) -> None:
     """Keep other sites' pages out, also those that point a name of theirs at loopback (DNS rebinding)."""
-    host = request.headers.get(b"host", b"").decode("latin-1")
+    hosts = [value for name, value in request.scope["headers"] if name == b"host"]
+    host = hosts[0].decode("latin-1") if len(hosts) == 1 else ""
     origin = request.headers.get(b"origin", b"").decode("latin-1")
     if not is_loopback(_name(f"//{host}")):
         raise RequestError(403, "without keys only localhost is answered: `twin keys create` makes one", "forbidden_host")

@@ -50,6 +50,7 @@ class Keys:
         self._looked = 0.0
         self._stamp: tuple[int, int, int] | None = None
         self._keys: dict[str, Key] = {}
+        self._unreadable = ""
 
     def create(self, name: str, scopes: Sequence[str], *, per_minute: int = 0, expires: str = "") -> tuple[Key, str]:
         """A new key, and its only showing. Raises StoreError for an unknown scope."""
@@ -90,19 +91,27 @@ class Keys:
         return None if key.expires and datetime.fromisoformat(key.expires).timestamp() < self._clock() else key
 
     def _look(self) -> None:
+        """Read the file again when it changed. Raises StoreError as long as it cannot be read: neither old keys nor none."""
         now = self._clock()
-        if 0 <= now - self._looked < LOOK_EVERY:
-            return
-        self._looked = now
+        if not 0 <= now - self._looked < LOOK_EVERY:
+            self._looked = now
+            self._refresh()
+        if self._unreadable:
+            raise StoreError(self._unreadable)
+
+    def _refresh(self) -> None:
         try:
             stat = self._path.stat()
         except FileNotFoundError:
-            self._stamp, self._keys = None, {}
+            self._stamp, self._keys, self._unreadable = None, {}, ""
             return
         stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if stamp != self._stamp:
-            self._keys = self._read()
-            self._stamp = stamp
+        if stamp == self._stamp and not self._unreadable:
+            return
+        try:
+            self._keys, self._stamp, self._unreadable = self._read(), stamp, ""
+        except StoreError as exc:
+            self._unreadable = str(exc)
 
     def _read(self) -> dict[str, Key]:
         try:
