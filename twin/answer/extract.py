@@ -18,7 +18,7 @@ from twin.records import Passage, Usage
 
 SENTENCES = 6
 _CANDIDATES = 32  # sentences that are embedded: the rest share the fewest words with the question
-_LEAST = 0.34  # score below which a sentence says nothing about the question
+_LEAST = 0.3  # score below which a sentence says nothing about the question: tests/bench/quality
 _NEAR = 0.72  # of the best score: weaker sentences would only dilute the answer
 _DIVERSITY = 0.3
 _SAME = 0.93  # similarity from which two sentences say the same

@@ -1,7 +1,7 @@
 """What retrieval finds of this repository's own text, by hand-judged questions: BM25, vectors, both fused, fused and reranked.
 
-`python -m tests.bench quality [--fastembed MODEL]`. The stages do the work: sync, clean, chunk, embed, search, rerank. A judged quote
-that no longer stands in its file is named and ends the run: judge the question again, or quote what stands there now.
+`python -m tests.bench quality [--fastembed MODEL]`. The stages do the work: sync, clean, chunk, embed, search, rerank, and the
+extractive answers, which must be silent where nothing here answers. A judged quote that no longer stands in its file is named and ends the run: judge the question again, or quote what stands there now.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.quality.measures import DEPTH, Labelled, grade, load, ndcg, recall, surer
+from tests.bench.quality.measures import DEPTH, RELEVANT, Labelled, grade, load, ndcg, recall, surer
+from twin.answer.extract import candidates, choose
 from twin.answer.ports import Reranker
 from twin.answer.rerank import SentenceReranker, rerank
 from twin.documents.clean import CLEANING_VERSION, clean
@@ -33,7 +34,8 @@ from twin.records import Author, Chunk, Filter, Kind, Passage
 
 ROOT = Path(__file__).parents[3]
 FILES = ("**/*.md", "**/*.py", "**/*.js", "**/*.go", "pyproject.toml")
-CANDIDATES = 24  # passages that a reranker gets: four times the six of an answer
+PASSAGES = 6  # of an answer
+CANDIDATES = 4 * PASSAGES  # that a reranker gets
 FUSED = "fused"
 
 Way = Callable[[str], Awaitable[Sequence[Passage]]]
@@ -151,8 +153,42 @@ def compared(results: Sequence[Result]) -> list[str]:
     return lines
 
 
+@dataclass(frozen=True, slots=True)
+class Extracts:
+    """How often the twin without a model answers, by whether it should; and the mean share of relevant citations."""
+
+    answered: int
+    asked: int
+    wrong: int
+    strange: int
+    relevant: float
+
+    def __str__(self) -> str:
+        return (
+            f"extractive: {self.answered} of {self.asked} questions answered, {self.relevant:.0%} of citations relevant; "
+            f"{self.wrong} of {self.strange} questions answered that nothing here answers"
+        )
+
+
+async def extracts(questions: Sequence[Labelled], fused: Way, model: MiniLM) -> Extracts:
+    asked = strange = wrong = 0
+    shares: list[float] = []
+    for one in questions:
+        passages = (await fused(one.ask))[:PASSAGES]
+        cited = {candidate.number for candidate in choose(await candidates(one.ask, passages, model))}
+        if one.found:
+            asked += 1
+            grades = [grade(one, path(passages[number - 1].chunk), passages[number - 1].chunk.text) for number in cited]
+            shares += [mean([float(given >= RELEVANT) for given in grades])] if grades else []
+        else:
+            strange += 1
+            wrong += bool(cited)
+    return Extracts(len(shares), asked, wrong, strange, mean(shares))
+
+
 async def run(fastembed: str) -> int:
-    questions = load()
+    everything = load()
+    questions = [one for one in everything if one.found]
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store, model, index = await indexed(folder, stack)
@@ -164,9 +200,10 @@ async def run(fastembed: str) -> int:
         if fastembed:
             rerankers[fastembed] = FastembedReranker(fastembed)
         print(f"{len(questions)} questions, {sum(len(one.found) for one in questions)} judged passages, {len(chunks)} chunks")
-        rows = ways(store, model, index, rerankers).items()
-        results = [await measured(name, way, questions, chunks) for name, way in rows]
-    print(table(results), *compared(results), sep="\n")
+        rows = ways(store, model, index, rerankers)
+        results = [await measured(name, way, questions, chunks) for name, way in rows.items()]
+        answers = await extracts(everything, rows[FUSED], model)
+    print(table(results), *compared(results), answers, sep="\n")
     return 0
 
 

@@ -42,10 +42,10 @@ def test_a_passage_gets_the_grade_of_its_best_quote_whatever_its_line_breaks():
     assert grade(one, "c.md", "because of x") == 0
 
 
-def test_every_question_is_asked_once_and_has_a_passage_that_answers_it():
+def test_every_question_is_asked_once_and_has_a_passage_that_answers_it_or_none_at_all():
     questions = load()
     assert len({one.ask for one in questions}) == len(questions) >= 50
-    assert all(max(found.grade for found in one.found) >= 2 for one in questions)
+    assert all(max(found.grade for found in one.found) >= 2 for one in questions if one.found)
     assert all(found.grade in (1, 2, 3) for one in questions for found in one.found)
 
 
