@@ -74,7 +74,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(
             f"{host}:{port}: cannot be listened on ({exc.strerror}); choose another with --host and --port"
         ) from exc
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # connections inherit it
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit both; not every event loop sets it
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED * 1000)
     return sock
 
