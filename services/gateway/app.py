@@ -50,8 +50,7 @@ def build(state: Gateway) -> App:
             await _answer(state, request, found)
         finally:
             request.bounds.close()
-            state.metrics.requests.labels(label, str(request.status)).inc()
-            state.metrics.seconds.labels(label).observe(time.perf_counter() - begun)
+            state.metrics.requested(label, request.status, time.perf_counter() - begun)
 
     return app
 

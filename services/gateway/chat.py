@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
 from services.gateway import wire
 from services.gateway.admit import Place
-from services.gateway.http import GoneError, Request, decode
+from services.gateway.http import GoneError, Request, decode, fields, value
 from services.gateway.passthrough import pass_through
 from services.gateway.state import Gateway
 from services.gateway.stream import Stream
@@ -24,14 +24,14 @@ PASSAGES = 6
 async def chat(state: Gateway, request: Request) -> None:
     """Answer one chat."""
     raw = await request.body()
-    body = decode(raw)
-    options = body.get("twin")
+    sent = fields(raw)
+    options = value(sent["twin"]) if "twin" in sent else None
     if isinstance(options, dict) and options.get("retrieval") == "off":
         with counted(state, request, "pass_through"):
             async with Place(state, request):
-                await pass_through(state, request, body, raw)
+                await pass_through(state, request, sent, raw)
         return
-    asked = wire.chat_of(body, PASSAGES)
+    asked = wire.chat_of(decode(raw), PASSAGES)
     known = {wire.MODEL, "", state.answerer.model, *((state.upstream.model,) if state.upstream else ())}
     if asked.request.model not in known:
         raise wire.no_model(asked.request.model)

@@ -31,6 +31,8 @@ TYPES = {
 JSON = (b"content-type", b"application/json")
 SSE = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
 
 class GoneError(Exception):
     """The client went away."""
@@ -140,13 +142,29 @@ def event(value: Any) -> bytes:
 
 def decode(body: bytes) -> Any:
     """A JSON object. Raises QuestionError."""
+    found = value(body)
+    if not isinstance(found, dict):
+        raise QuestionError("the request must be a JSON object")
+    return found
+
+
+def value(body: bytes | msgspec.Raw) -> Any:
+    """A JSON value. Raises QuestionError."""
     try:
-        value = msgspec.json.decode(body)
+        return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise QuestionError(f"the request is not valid JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise QuestionError("the request must be a JSON object")
-    return value
+
+
+def fields(body: bytes) -> dict[str, msgspec.Raw]:
+    """A JSON object whose values stay as they were sent. Raises QuestionError."""
+    try:
+        str(body, "utf-8")  # the decoder does not look into strings that it only passes on
+        return _fields(body)
+    except msgspec.ValidationError as exc:
+        raise QuestionError("the request must be a JSON object") from exc
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise QuestionError(f"the request is not valid JSON: {exc}") from exc
 
 
 def convert(value: Any, type: Any) -> Any:

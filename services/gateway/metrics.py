@@ -27,6 +27,20 @@ class Metrics:
         self.dropped = Gauge("twin_traces_dropped", "Traces that found no room.", registry=r)
         self.release = Gauge("twin_release_info", "The release that answers.", ("release",), registry=r)
 
+        self._of_route: dict[tuple[str, int], Counter] = {}  # a look-up by labels costs a microsecond
+        self._seconds_of: dict[str, Histogram] = {}
+
+    def requested(self, route: str, status: int, seconds: float) -> None:
+        """Count a request that has ended."""
+        counter = self._of_route.get((route, status))
+        if counter is None:
+            counter = self._of_route[route, status] = self.requests.labels(route, str(status))
+        histogram = self._seconds_of.get(route)
+        if histogram is None:
+            histogram = self._seconds_of[route] = self.seconds.labels(route)
+        counter.inc()
+        histogram.observe(seconds)
+
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)

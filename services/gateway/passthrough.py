@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +21,7 @@ from twin.errors import AnswerError, UnavailableError, UpstreamError
 if TYPE_CHECKING:
     import aiohttp
 
+PATH = "/chat/completions"
 REPLY_LIMIT = 32_000_000  # bytes of a reply that is not streamed
 TAIL = 2048  # bytes at the end of a stream in which its end must stand
 ENDS = (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "')
@@ -31,12 +31,15 @@ REFUSED = (401, 403)  # of our key to the model server, not of the client's to u
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-async def pass_through(state: Gateway, request: Request, body: Mapping[str, Any], raw: bytes) -> None:
-    """Relay. Raises UnavailableError without a model server, UpstreamError when it cannot be reached or breaks off."""
+async def pass_through(state: Gateway, request: Request, body: Mapping[str, msgspec.Raw], raw: bytes) -> None:
+    """Relay `body`, the fields of `raw` as they were sent.
+
+    Raises UnavailableError without a model server, UpstreamError when it cannot be reached or breaks off.
+    """
     if state.upstream is None:
         raise UnavailableError("there is no model server: set TWIN_MODEL_URL, or leave twin.retrieval on", code="no_model")
-    sent = {key: value for key, value in body.items() if key != "twin"}
-    if sent.get("model") in (None, "", "twin"):
+    sent: dict[str, Any] = {key: value for key, value in body.items() if key != "twin"}
+    if _is_ours(bytes(body.get("model", b"null"))):
         sent["model"] = state.upstream.model
     recorder = Recorder(
         sink=state.sink, release=state.release, model=state.upstream.model, thread="", input={"bytes": len(raw)}
@@ -57,19 +60,23 @@ async def pass_through(state: Gateway, request: Request, body: Mapping[str, Any]
         raise
 
 
+def _is_ours(model: bytes) -> bool:
+    """Whether a request's model, in JSON, is the twin itself."""
+    return model == b"null" or (model.startswith(b'"') and msgspec.json.decode(model) in ("", "twin"))
+
+
 async def _relay(state: Gateway, request: Request, body: bytes, trace: str) -> int:
     import aiohttp
 
-    if state.session is None:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-        state.session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+    response = None
     try:
-        async with _asked(state, body) as response:
-            _refuse(response)
-            headers = [(b"x-twin-trace", trace.encode()), *_passed(response)]
-            if response.headers.get("content-type", "").startswith("text/event-stream") and response.status == OK:
-                return await _stream(state, request, response, headers)
-            return await _whole(state, request, response, headers)
+        with request.bounds.within(state.first_token_timeout):
+            response = await _session(state).post(state.upstream_url + PATH, data=body, allow_redirects=False)
+        _refuse(response)
+        headers = [(b"x-twin-trace", trace.encode()), *_passed(response)]
+        if response.headers.get("content-type", "").startswith("text/event-stream") and response.status == OK:
+            return await _stream(state, request, response, headers)
+        return await _whole(state, request, response, headers)
     except TimeoutError as exc:
         raise UpstreamError("the model server took too long", status=504, code="upstream_timeout") from exc
     except (aiohttp.ClientConnectionError, OSError) as exc:
@@ -78,27 +85,33 @@ async def _relay(state: Gateway, request: Request, body: bytes, trace: str) -> i
         raise UpstreamError(f"the model server {reason}", code=code) from exc
     except aiohttp.ClientError as exc:
         raise UpstreamError(f"the model server broke off or is none ({type(exc).__name__})", code="upstream_broke_off") from exc
+    finally:
+        if response is not None:
+            response.close()  # an unfinished one: it cancels the call upstream
 
 
-@asynccontextmanager
-async def _asked(state: Gateway, body: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
-    """The response, its headers read. An unfinished one is closed, which cancels the call upstream."""
+def _session(state: Gateway) -> aiohttp.ClientSession:
     import aiohttp
 
-    bounds = aiohttp.ClientTimeout(total=None, sock_connect=state.connect_timeout)
-    headers = {"content-type": "application/json", **state.upstream_headers}
-    url = f"{state.upstream_url}/chat/completions"
-    async with asyncio.timeout(state.first_token_timeout):
-        response = await state.session.post(url, data=body, headers=headers, timeout=bounds, allow_redirects=False)
-    try:
-        yield response
-    finally:
-        response.close()
+    session: aiohttp.ClientSession | None = state.session
+    if session is None:
+        session = state.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=state.connect_timeout),
+            headers={"content-type": "application/json", **state.upstream_headers},
+            cookie_jar=aiohttp.DummyCookieJar(),  # what one client's answer sets is nothing for the next one
+            auto_decompress=False,
+        )
+    return session
 
 
 async def _stream(state: Gateway, request: Request, response: aiohttp.ClientResponse, headers: list[Any]) -> int:
     size, begun, tail, wait = 0, time.perf_counter(), b"", state.first_token_timeout
-    while part := await _next(response, wait):
+    while True:
+        with request.bounds.within(wait):
+            part = await response.content.readany()
+        if not part:
+            break
         if not size:
             wait = state.idle_timeout
             state.metrics.first_token.observe(time.perf_counter() - begun)
@@ -115,7 +128,11 @@ async def _stream(state: Gateway, request: Request, response: aiohttp.ClientResp
 
 async def _whole(state: Gateway, request: Request, response: aiohttp.ClientResponse, headers: list[Any]) -> int:
     parts, size = [], 0
-    while part := await _next(response, state.first_token_timeout):
+    while True:
+        with request.bounds.within(state.first_token_timeout):
+            part = await response.content.readany()
+        if not part:
+            break
         size += len(part)
         if size > REPLY_LIMIT:
             raise UpstreamError(f"the model server sent more than {REPLY_LIMIT:,} bytes")
@@ -138,11 +155,6 @@ def _refuse(response: aiohttp.ClientResponse) -> None:
         raise replies.error(status, b"")
     if status != OK and not BAD <= status <= LAST:
         raise UpstreamError(f"the model server answered {status}; check that TWIN_MODEL_URL is its own address")
-
-
-async def _next(response: aiohttp.ClientResponse, seconds: float) -> bytes:
-    async with asyncio.timeout(seconds):
-        return await response.content.readany()
 
 
 def _passed(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
