@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,21 +115,21 @@ class Gate:
         headers = {"authorization": f"Bearer {key}"} if key else {}
         return await self.call("POST", "/v1/chat/completions", asked(retrieval, text, **more), **headers)
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
+    async def connect(self, buffer: int = 0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection of its own; `buffer` bounds what its kernel takes for a client that does not read."""
+        sock = socket.socket()
+        if buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
+        return await asyncio.open_connection(sock=sock)
 
     async def send(self, data: bytes) -> bytes:
         """What comes back for these bytes until the connection ends; what was said is kept when it is cut."""
         reader, writer = await self.connect()
         with closing(writer):
             writer.write(data)
-            got = bytearray()
-            try:
-                while part := await asyncio.wait_for(reader.read(65_536), PATIENT):
-                    got += part
-            except ConnectionError:
-                pass
-            return bytes(got)
+            return await asyncio.wait_for(received(reader), PATIENT)
 
     async def trace(self) -> Trace:
         """The next trace that is put."""
@@ -140,6 +141,15 @@ class Gate:
             _, late = await asyncio.wait(tasks, timeout=PATIENT)
             assert not late
         assert (self.state.admission.active, self.state.admission.waiting) == (0, 0)
+
+
+async def received(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the connection ends; what was said is kept when it is cut."""
+    got = bytearray()
+    with suppress(ConnectionError):
+        while part := await reader.read(65_536):
+            got += part
+    return bytes(got)
 
 
 def asked(retrieval: str = "on", text: str = QUESTION, **more: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.gateway import connection
-from tests.integration.gateway.rig import Gate, asked, gateway, request
+from tests.integration.gateway.rig import PATIENT, Gate, asked, gateway, received, request
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 
@@ -35,16 +35,16 @@ def error_of(raw: bytes) -> dict:
 async def trickle(gate: Gate, data: bytes) -> bytes:
     """What comes back when each byte of `data` is sent after a pause, until the gateway has had enough."""
     reader, writer = await gate.connect()
-    answer = asyncio.create_task(reader.read())
+    answer = asyncio.create_task(received(reader))
     with suppress(ConnectionError):
         for byte in data:
             writer.write(bytes([byte]))
             await asyncio.wait({answer}, timeout=0.005)
             if answer.done():
                 break
-        await asyncio.wait({answer}, timeout=30)
+    raw = await asyncio.wait_for(answer, PATIENT)
     writer.close()
-    return await answer
+    return raw
 
 
 async def test_head_that_takes_too_long_is_refused_however_steadily_it_comes(

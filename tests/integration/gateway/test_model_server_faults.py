@@ -212,7 +212,7 @@ async def test_reader_that_stops_reading_holds_neither_memory_nor_a_place(
     monkeypatch.setattr("services.gateway.http.LAST_WORDS", 0.05)
     server.script = [Raw(frame(delta("x" * 30_000)), endless=True)]
     async with gateway(tmp_path, server, total=1.5) as gate:
-        reader, writer = await gate.connect()
+        reader, writer = await gate.connect(buffer=4096)
         writer.write(request(asked(retrieval, stream=True)))
         await reader.readline()
         writer.transport.pause_reading()
