@@ -1,6 +1,7 @@
 """One client connection: uvicorn's, with bounds for a request's head, errors in OpenAI's form and a way to cut it off.
 
-uvicorn bounds neither how long a head may take nor how large it grows. Knows no route.
+uvicorn bounds neither how long a head may take nor how large it grows, and loses the body of a request that offers to go on in
+HTTP/2, as Java's and curl's do. Knows no route.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEAD_LIMIT = 65_536  # bytes of request line and headers
 HEAD_SECONDS = 20.0  # for the first byte after connecting, and from there to the end of the headers
 LINGER = 1.0  # seconds in which a refused client's bytes are thrown away, as closing on them would take the refusal along
+OFFER = frozenset({b"upgrade", b"connection", b"http2-settings"})
 BAD_REQUEST, TOO_SLOW, TOO_LARGE = 400, 408, 431
 
 
@@ -27,6 +30,7 @@ class Connection(HttpToolsProtocol):
         self._held = 0  # bytes of a head that is not whole yet
         self._part = 0  # bytes that have just come
         self._refused = False
+        self._offered = False  # to go on in another protocol
         self._late: asyncio.TimerHandle | None = None
         self._extensions: dict[str, Any] = {}
         self._told: Callable[[], None] | None = None
@@ -56,7 +60,7 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._part = len(data)
-        super().data_received(data)
+        self._feed(data)
         if not self._in_head or self._refused or self.transport.is_closing():
             return
         self._held += len(data)
@@ -64,6 +68,28 @@ class Connection(HttpToolsProtocol):
             self._too_large()
         elif self._late is None:
             self._late = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _feed(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            self._stay(data[exc.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("this is no HTTP request that can be read")
+
+    def _stay(self, rest: bytes) -> None:
+        """Go on as if the offer to leave HTTP/1.1 had not been made: the parser stops behind such a head."""
+        method, asking = self.parser.get_method(), self.cycle is not None and not self.cycle.response_complete
+        if method == b"CONNECT" or asking:
+            self._refuse(BAD_REQUEST, "only HTTP/1.1 is spoken here")
+            return
+        kept = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name not in OFFER]
+        close = any(name == b"connection" and b"close" in value.lower() for name, value in self.headers)
+        kept += [b"connection: close\r\n"] if close else []
+        self._offered = False
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, self.url, b"".join(kept), rest))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -74,9 +100,10 @@ class Connection(HttpToolsProtocol):
         large = self._held + self._part > HEAD_LIMIT and self._size() > HEAD_LIMIT
         self._in_head = False
         self._whole()
+        self._offered = self.parser.should_upgrade()
         if large:
             self._too_large()
-        if not self._refused:
+        if not self._refused and not self._offered:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -84,7 +111,7 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._refused:
+        if not self._refused and not self._offered:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -134,6 +134,36 @@ async def test_what_is_no_http_is_refused_and_closed(gate: Gate, raw: bytes) -> 
     assert (await gate.call("GET", "/healthz")).status == 200
 
 
+@pytest.mark.parametrize(
+    "offer", [b"upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk", b"Upgrade\r\nupgrade: websocket"]
+)
+async def test_offer_to_go_on_in_another_protocol_loses_no_question(gate: Gate, offer: bytes) -> None:
+    body = json.dumps(asked()).encode()
+    head = HEAD + b"connection: " + offer + b"\r\ncontent-length: %d\r\n\r\n" % len(body)
+    chunked = (
+        HEAD + b"connection: " + offer + b"\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    )
+    for data in (head + body, chunked):
+        reader, writer = await gate.connect()
+        for at in (0, len(data) - 30):  # in one piece, and in two
+            writer.write(data[:at])
+            await asyncio.sleep(0.01 if at else 0)
+            writer.write(data[at:])
+            assert b"200 OK" in await reader.readline()
+            assert b"chat.completion" in await reader.readuntil(b'"chat.completion"')
+            await gate.idle()
+            await asyncio.sleep(0)
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close, upgrade\r\nupgrade: h2c\r\n\r\n")
+        assert (await received(reader)).endswith(b'{"status":"ok"}')
+        writer.close()
+
+
+async def test_many_offers_in_one_go_are_refused_and_not_followed(gate: Gate) -> None:
+    raw = await gate.send((HEAD + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 0\r\n\r\n") * 2000)
+    assert raw == b"" or status_of(raw) == 400
+    assert (await gate.call("GET", "/healthz")).status == 200
+
+
 async def test_body_beyond_what_is_read_at_all_is_refused_at_its_length(gate: Gate) -> None:
     raw = await gate.send(HEAD + b"content-length: 17000000\r\n\r\n")
     assert (status_of(raw), error_of(raw)["code"]) == (413, "request_too_large")
