@@ -24,7 +24,7 @@ async def settle() -> None:
 @given(
     st.integers(1, 3),
     st.integers(0, 4),
-    st.lists(st.tuples(st.sampled_from(["come", "leave", "cancel", "now"]), st.integers(0, 20))),
+    st.lists(st.tuples(st.sampled_from(["come", "leave", "cancel", "tick", "now"]), st.integers(0, 20))),
 )
 def test_places_are_never_exceeded_and_all_come_back(limit: int, queue: int, steps: list[tuple[str, int]]) -> None:
     async def play() -> None:
@@ -44,6 +44,8 @@ def test_places_are_never_exceeded_and_all_come_back(limit: int, queue: int, ste
             if what == "come":
                 event = asyncio.Event()
                 coming.append((asyncio.ensure_future(visit(event)), event))
+            elif what == "tick":
+                await asyncio.sleep(0)
             elif what == "now":
                 await settle()
                 assert inside[0] == places.active
@@ -71,6 +73,17 @@ async def test_who_waits_longest_comes_next() -> None:
 
     await asyncio.gather(*(visit(name) for name in range(5)))
     assert order == list(range(5))
+
+
+async def test_place_given_to_one_who_gives_up_at_that_moment_goes_to_the_next() -> None:
+    places = Admission(1, 5, LONG)
+    await places.enter()
+    second, third = asyncio.ensure_future(places.enter()), asyncio.ensure_future(places.enter())
+    await settle()
+    places.leave()  # the second has the place, and does not know it yet
+    second.cancel()
+    await third
+    assert (second.cancelled(), places.active, places.waiting) == (True, 1, 0)
 
 
 async def test_full_queue_and_long_wait_are_two_answers() -> None:
