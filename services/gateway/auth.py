@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from urllib.parse import urlsplit
 
 from services.gateway.http import Request, RequestError
 from services.gateway.state import Gateway
 from twin.drivers.keys import Key
+from twin.errors import StoreError
 
+log = logging.getLogger(__name__)
 NOBODY = Key("local", "local", ("admin",), "")
 
 
 def authorise(state: Gateway, request: Request, scope: str) -> Key:
-    """The key that asks. Raises RequestError: 401 without a known key, 403 outside its scopes, 429 beyond its rate."""
-    if not len(state.keys) and state.loopback:  # off it, taking the last key away must not let everybody in
-        _refuse_strangers(request)
-        return NOBODY
+    """The key that asks.
+
+    Raises RequestError: 401 without a known key, 403 outside its scopes, 429 beyond its rate, 503 when no key can be known.
+    """
     kind, _, token = request.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    key = state.keys.check(token.strip()) if kind.lower() == "bearer" else None
+    try:
+        if not len(state.keys) and state.loopback:  # off it, taking the last key away must not let everybody in
+            _refuse_strangers(request)
+            return NOBODY
+        key = state.keys.check(token.strip()) if kind.lower() == "bearer" else None
+    except StoreError as exc:
+        log.error("%s", exc)  # noqa: TRY400 - it is no defect, and says all
+        raise RequestError(503, "the keys cannot be read; the gateway's log says why", "keys_unreadable") from exc
     if key is None:
         said = "the key is unknown, revoked or expired" if token else "a key is needed: Authorization: Bearer twin_..."
         raise RequestError(401, said, "invalid_api_key", {"www-authenticate": "Bearer"})

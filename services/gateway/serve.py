@@ -100,8 +100,11 @@ def config(state: Gateway) -> uvicorn.Config:
 async def serve(
     state: Gateway, host: str, port: int, *, drain_timeout: float, on_ready: Callable[[str], Any] | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError off loopback without keys, or when the port is taken."""
-    if not is_loopback(host) and not len(state.keys):
+    """Serve until SIGTERM or SIGINT.
+
+    Raises SettingsError off loopback without keys, or when the port is taken, and StoreError when the keys cannot be read.
+    """
+    if not len(state.keys) and not is_loopback(host):
         raise SettingsError(
             f"{host} can be reached by others and there is no key: `twin keys create --name NAME --scope ask` makes one, "
             "or serve on 127.0.0.1"

@@ -11,7 +11,7 @@ import pytest
 from services.gateway.serve import serve
 from tests.integration.gateway.rig import Gate, gateway
 from twin.drivers.keys import Keys
-from twin.errors import SettingsError
+from twin.errors import SettingsError, StoreError
 
 
 @dataclass
@@ -69,7 +69,9 @@ async def test_on_loopback_the_first_key_closes_the_door_and_the_last_opens_it(d
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]]", b'[{"id": 3}]', b"\xff\xfe", b"null"])
-async def test_file_of_keys_that_cannot_be_read_lets_nobody_in(door: Door, content: bytes, tmp_path: Path) -> None:
+async def test_file_of_keys_that_cannot_be_read_lets_nobody_in(
+    door: Door, content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     _, token = door.keys.create("only", ["ask"])
     door.clock.pass_by()
     assert await door.tried(token) == 200
@@ -77,6 +79,10 @@ async def test_file_of_keys_that_cannot_be_read_lets_nobody_in(door: Door, conte
     door.clock.pass_by()
     assert await door.tried() == 503
     assert await door.tried(token) == 503
+    assert str(tmp_path) not in (await door.gate.call("GET", "/v1/models")).raw.decode()
+    assert str(tmp_path) in caplog.text
+    with pytest.raises(StoreError, match="cannot be read"):
+        await serve(door.gate.state, "127.0.0.1", 0, drain_timeout=1)
     assert (await door.gate.call("GET", "/healthz")).status == 200
 
 
