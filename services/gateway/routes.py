@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import struct
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from twin.errors import AnswerError, QuestionError, TwinError
 from twin.records import Filter, Question
 
 CREATED = 1_700_000_000  # OpenAI's clients want a time; a model of ours has none
+READY_SECONDS = 2.0  # for the model server's word; who probes does not wait as long as an asker
 UP_DOWN = {"up": 1.0, "down": -1.0}
 
 
@@ -134,7 +136,10 @@ async def missing(state: Gateway) -> list[str]:
         if not await state.searcher.live():
             found.append("no index is live: run `twin documents sync`, then `twin index build --switch`")
         if state.upstream:
-            await state.upstream.models()
+            async with asyncio.timeout(READY_SECONDS):
+                await state.upstream.models()
+    except TimeoutError:
+        found.append(f"the model server did not say within {READY_SECONDS:g} s that it is there")
     except TwinError as exc:
         found.append(str(exc))
     return found
