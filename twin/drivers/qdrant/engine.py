@@ -20,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 import msgspec
 
 from twin.drivers.qdrant.payload import DENSE, KEYWORDS, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload, searched
+from twin.drivers.qdrant.room import require_room, taken
 from twin.errors import IndexStoreError, RefusedError
 from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
 
@@ -81,6 +82,7 @@ class Engine:
     def create(self, spec: IndexSpec) -> IndexInfo:
         place = self._place(spec.name)
         if not (place / "meta.json").exists():
+            require_room(self._folder)
             shutil.rmtree(place, ignore_errors=True)  # half made by a process that was killed
             (place / "shard").mkdir(parents=True)
             self._shards[spec.name] = self._made(place / "shard", spec.dimension)
@@ -113,6 +115,7 @@ class Engine:
 
     @mapped
     def write(self, index: str, chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
+        require_room(self._folder)
         points = [
             self._q.Point(one.id, {DENSE: list(vector), SPARSE: self._bm25.embed_document(searched(one))}, payload(one))
             for one, vector in zip(chunks, vectors, strict=True)
@@ -121,6 +124,7 @@ class Engine:
 
     @mapped
     def update(self, index: str, chunks: Sequence[Chunk]) -> None:
+        require_room(self._folder)
         for one in chunks:
             self._shard(index).update(self._q.UpdateOperation.overwrite_payload([one.id], payload(one)))
 
@@ -140,6 +144,7 @@ class Engine:
 
     @mapped
     def remove(self, index: str, chunk_ids: Sequence[str]) -> None:
+        require_room(self._folder)
         self._shard(index).update(self._q.UpdateOperation.delete_points(list(chunk_ids)))
 
     @mapped
@@ -149,6 +154,7 @@ class Engine:
 
     @mapped
     def optimize(self, index: str) -> None:
+        require_room(self._folder, taken(self._place(index)))  # new segments are made beside the old
         self._shard(index).optimize()
 
     @mapped
@@ -216,6 +222,7 @@ class Engine:
             with self._opening:
                 if index not in self._shards:
                     self._meta(index)
+                    require_room(self._folder)  # to open one, too: its log is made anew
                     self._shards[index] = self._q.EdgeShard.load(str(self._folder / index / "shard"))
                 shard = self._shards[index]
         return shard
