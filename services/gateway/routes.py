@@ -18,6 +18,7 @@ from twin.records import Filter, Question
 
 CREATED = 1_700_000_000  # OpenAI's clients want a time; a model of ours has none
 READY_SECONDS = 2.0  # for the model server's word; who probes does not wait as long as an asker
+EMBEDDED = 16  # texts at once: a question waits for no more than these, however many were sent
 UP_DOWN = {"up": 1.0, "down": -1.0}
 
 
@@ -58,9 +59,13 @@ async def retrieve(state: Gateway, request: Request) -> None:
 async def embeddings(state: Gateway, request: Request) -> None:
     """Vectors of the index's embedder."""
     asked = convert(decode(await request.body()), Embed)
+    if asked.model not in {"", wire.MODEL, state.embedder_name}:
+        raise wire.no_model(asked.model)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     async with Place(state, request):
-        vectors = await state.embedder.embed(texts)
+        vectors: list[Any] = []
+        for at in range(0, len(texts), EMBEDDED):
+            vectors += await state.embedder.embed(texts[at : at + EMBEDDED])
         shown = [_packed(one) if asked.encoding_format == "base64" else list(one) for one in vectors]
         data = [{"object": "embedding", "index": i, "embedding": one} for i, one in enumerate(shown)]
         tokens = sum(len(text) for text in texts) // 4
