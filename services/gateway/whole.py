@@ -43,4 +43,8 @@ class Whole:
         call = self._calls.setdefault(place, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
         call["id"] = part.get("id") or call["id"]
         for key, text in function.items() if isinstance(function, Mapping) else ():
-            call["function"][key] = call["function"].get(key, "") + text if isinstance(text, str) else text
+            before = call["function"].get(key, "")
+            if isinstance(text, str) and isinstance(before, str):
+                call["function"][key] = before + text
+            elif text is not None:  # null says that nothing was added
+                call["function"][key] = text

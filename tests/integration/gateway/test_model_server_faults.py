@@ -170,6 +170,46 @@ async def test_client_that_leaves_takes_its_call_to_the_model_server_along(
         assert f'twin_answers_total{{mode="{mode}",result="cancelled"}} 1.0' in counted
 
 
+ODD = {
+    "no number of a call": delta(tool_calls=[{"index": "x", "function": {"arguments": "{}"}}]),
+    "a number of a call beyond all": delta(tool_calls=[{"index": 10**12, "function": {"name": "f"}}]),
+    "calls that are none": delta(tool_calls="call me"),
+    "a function that is none": delta(tool_calls=[None, {"index": 0, "function": ["f"]}, {"function": {"arguments": 3}}]),
+    "text that is a number": delta(3),
+    "text in parts": delta([{"type": "text", "text": "a"}, {"type": "image"}, None]),
+    "an end that is no word": delta(finish=3),
+    "choices that are none": {"choices": "x"},
+    "a choice that is none": {"choices": [None]},
+    "no delta": {"choices": [{"index": 0, "delta": None}]},
+    "probabilities that are none": {"choices": [{"index": 0, "delta": {}, "logprobs": "x"}]},
+    "less than no tokens": {"choices": [], "usage": {"prompt_tokens": -5, "completion_tokens": -1}},
+    "tokens beyond all": {"choices": [], "usage": {"prompt_tokens": 10**400, "completion_tokens": 10**18}},
+    "tokens that are words": {"choices": [], "usage": {"prompt_tokens": "5", "completion_tokens": None}},
+    "a model that is none": {**delta("a"), "model": {"x": 1}},
+    "half a sign": delta("\ud83d"),
+}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("odd", ODD)
+async def test_odd_field_of_the_model_server_is_no_failure_of_ours(
+    tmp_path: Path, server: ModelServer, caplog: pytest.LogCaptureFixture, odd: str, stream: bool
+) -> None:
+    server.script = [Say(extra=(ODD[odd],))]
+    async with gateway(tmp_path, server) as gate:
+        reply = await gate.ask(stream=stream)
+        trace = await gate.trace()
+    if trace.status == "ok":
+        assert "Tombstones mark" in (reply.said if stream else reply.json["choices"][0]["message"]["content"])
+        assert (reply.events[-1] == "[DONE]") if stream else reply.status == 200
+    else:
+        said = error_in(reply)
+        assert said
+        assert said["message"].startswith("the model server")
+        assert reply.status == (200 if stream else 502)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_headers_that_are_none_are_left_out(tmp_path: Path, server: ModelServer) -> None:
     server.script = [Status(200, b"{}", headers=(("x-request-id", "a\x01b"), ("retry-after-ms", "é")))]
     async with gateway(tmp_path, server) as gate:
