@@ -6,9 +6,10 @@ What the model server says is not changed; what it breaks is said in OpenAI's fo
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -16,16 +17,15 @@ from services.gateway.http import JSON, SSE, Request
 from services.gateway.state import Gateway
 from twin.answer.recorder import Recorder, ending, explain
 from twin.drivers.openai import replies
+from twin.drivers.openai.connection import Connection
+from twin.drivers.openai.relay import Relay
 from twin.errors import AnswerError, UnavailableError, UpstreamError
 
-if TYPE_CHECKING:
-    import aiohttp
-
-PATH = "/chat/completions"
 REPLY_LIMIT = 32_000_000  # bytes of a reply that is not streamed
 TAIL = 2048  # bytes at the end of a stream in which its end must stand
 ENDS = (b"[DONE]", b'"finish_reason":"', b'"finish_reason": "')
-PASSED = ("retry-after", "retry-after-ms", "x-request-id")  # headers that are the client's business
+PASSED = (b"retry-after", b"retry-after-ms", b"x-request-id")  # headers that are the client's business
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search  # uvicorn sends no such characters
 OK, BAD, LAST = 200, 400, 599
 REFUSED = (401, 403)  # of our key to the model server, not of the client's to us
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
@@ -66,56 +66,41 @@ def _is_ours(model: bytes) -> bool:
 
 
 async def _relay(state: Gateway, request: Request, body: bytes, trace: str) -> int:
-    import aiohttp
-
-    response = None
+    relay = _server(state)
+    answer = None
     try:
         with request.bounds.within(state.first_token_timeout):
-            response = await _session(state).post(state.upstream_url + PATH, data=body, allow_redirects=False)
-        _refuse(response)
-        headers = [(b"x-twin-trace", trace.encode()), *_passed(response)]
-        if response.headers.get("content-type", "").startswith("text/event-stream") and response.status == OK:
-            return await _stream(state, request, response, headers)
-        return await _whole(state, request, response, headers)
+            answer = await relay.ask(body)
+        _refuse(answer)
+        headers = [(b"x-twin-trace", trace.encode()), *_passed(answer)]
+        if answer.headers.get(b"content-type", b"").startswith(b"text/event-stream") and answer.status == OK:
+            return await _stream(state, request, answer, headers)
+        return await _whole(state, request, answer, headers)
     except TimeoutError as exc:
         raise UpstreamError("the model server took too long", status=504, code="upstream_timeout") from exc
-    except (aiohttp.ClientConnectionError, OSError) as exc:
-        reason = "broke off while sending" if request.started else f"failed ({type(exc).__name__}); check that it runs"
-        code = "upstream_broke_off" if request.started else "upstream_unreachable"
-        raise UpstreamError(f"the model server {reason}", code=code) from exc
-    except aiohttp.ClientError as exc:
-        raise UpstreamError(f"the model server broke off or is none ({type(exc).__name__})", code="upstream_broke_off") from exc
     finally:
-        if response is not None:
-            response.close()  # an unfinished one: it cancels the call upstream
+        if answer is not None:
+            relay.done(answer)  # an unfinished one is closed, which cancels the call upstream
 
 
-def _session(state: Gateway) -> aiohttp.ClientSession:
-    import aiohttp
-
-    session: aiohttp.ClientSession | None = state.session
-    if session is None:
-        session = state.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=state.connect_timeout),
-            headers={"content-type": "application/json", **state.upstream_headers},
-            cookie_jar=aiohttp.DummyCookieJar(),  # what one client's answer sets is nothing for the next one
-            auto_decompress=False,
-        )
-    return session
+def _server(state: Gateway) -> Relay:
+    relay: Relay | None = state.session
+    if relay is None:
+        relay = state.session = Relay(state.upstream_url, state.upstream_headers, state.connect_timeout)
+    return relay
 
 
-async def _stream(state: Gateway, request: Request, response: aiohttp.ClientResponse, headers: list[Any]) -> int:
+async def _stream(state: Gateway, request: Request, answer: Connection, headers: list[Any]) -> int:
     size, begun, tail, wait = 0, time.perf_counter(), b"", state.first_token_timeout
     while True:
         with request.bounds.within(wait):
-            part = await response.content.readany()
+            part = await answer.read()
         if not part:
             break
         if not size:
             wait = state.idle_timeout
             state.metrics.first_token.observe(time.perf_counter() - begun)
-            await request.start(response.status, (*SSE, *headers))
+            await request.start(answer.status, (*SSE, *headers))
         size += len(part)
         tail = (tail + part)[-TAIL:]
         request.events = tail.endswith((b"\n\n", b"\r\n\r\n"))
@@ -126,11 +111,11 @@ async def _stream(state: Gateway, request: Request, response: aiohttp.ClientResp
     return size
 
 
-async def _whole(state: Gateway, request: Request, response: aiohttp.ClientResponse, headers: list[Any]) -> int:
+async def _whole(state: Gateway, request: Request, answer: Connection, headers: list[Any]) -> int:
     parts, size = [], 0
     while True:
         with request.bounds.within(state.first_token_timeout):
-            part = await response.content.readany()
+            part = await answer.read()
         if not part:
             break
         size += len(part)
@@ -141,22 +126,26 @@ async def _whole(state: Gateway, request: Request, response: aiohttp.ClientRespo
     try:
         _is_json(data)
     except (msgspec.DecodeError, RecursionError) as exc:
-        said = f"the model server answered {response.status} with what is no JSON"
-        status, wait = response.status if response.status >= BAD else 0, replies.seconds(response.headers.get("retry-after"))
+        said = f"the model server answered {answer.status} with what is no JSON"
+        status, wait = answer.status if answer.status >= BAD else 0, _seconds(answer)
         raise UpstreamError(said, status=status, retry_after=wait) from exc
-    await request.reply(response.status, data, (JSON, *headers))
+    await request.reply(answer.status, data, (JSON, *headers))
     return size
 
 
-def _refuse(response: aiohttp.ClientResponse) -> None:
+def _refuse(answer: Connection) -> None:
     """Raise UpstreamError for what is neither an answer nor the client's own error: a redirect, a refusal of our key."""
-    status = response.status
+    status = answer.status
     if status in REFUSED:
         raise replies.error(status, b"")
     if status != OK and not BAD <= status <= LAST:
         raise UpstreamError(f"the model server answered {status}; check that TWIN_MODEL_URL is its own address")
 
 
-def _passed(response: aiohttp.ClientResponse) -> list[tuple[bytes, bytes]]:
-    found = response.headers  # uvicorn sends no control characters
-    return [(name.encode(), found[name].encode()) for name in PASSED if name in found and found[name].isprintable()]
+def _passed(answer: Connection) -> list[tuple[bytes, bytes]]:
+    found = answer.headers
+    return [(name, found[name]) for name in PASSED if name in found and not CONTROL(found[name])]
+
+
+def _seconds(answer: Connection) -> int:
+    return replies.seconds(answer.headers.get(b"retry-after", b"").decode("latin-1"))

@@ -83,5 +83,5 @@ async def test_a_model_server_that_is_not_there_is_a_502(served: Served) -> None
     served.state.upstream_url = "http://127.0.0.1:9/v1"
     status, _, raw = await ask(served)
     assert status == 502
-    assert b"the model server failed" in raw
+    assert b"the model server cannot be reached" in raw
     assert served.state.admission.active == 0
