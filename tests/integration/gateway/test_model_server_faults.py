@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+import openai
 import pytest
 
 from services.gateway import passthrough
@@ -110,6 +112,24 @@ async def test_fault_of_the_model_server_is_a_clear_error_with_its_trace(
     assert UPSTREAM_KEY not in f"{reply} {trace}"
     assert "sk-upst" not in f"{reply}"
     assert reply.headers.get("retry-after") in {None, "1", "7", "9" * 5000}
+
+
+@pytest.mark.parametrize("retrieval", ["on", "off"])
+@pytest.mark.parametrize("fault", [name for name, fault in FAULTS.items() if fault.begun])
+async def test_openais_client_takes_no_broken_stream_for_a_whole_one(
+    tmp_path: Path, server: ModelServer, fault: str, retrieval: str
+) -> None:
+    server.script = [FAULTS[fault].events]
+    async with (
+        gateway(tmp_path, server, **dict(FAULTS[fault].settings)) as gate,
+        openai.AsyncOpenAI(base_url=f"{gate.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        options = {"twin": {"retrieval": retrieval}}
+        body = asked(text=QUESTION)
+        stream = await client.chat.completions.create(**body, stream=True, extra_body=options)
+        with pytest.raises((openai.APIError, httpx.HTTPError)):
+            async for _ in stream:
+                pass
 
 
 @modes
