@@ -92,6 +92,7 @@ def config(state: Gateway) -> uvicorn.Config:
         log_config=None,
         log_level="critical",
         server_header=False,
+        proxy_headers=False,  # nobody's address is asked for
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )

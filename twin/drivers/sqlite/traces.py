@@ -24,6 +24,7 @@ from twin.records import Trace
 log = logging.getLogger(__name__)
 _BATCH = 200
 _PAUSE = 0.05  # seconds in which traces gather for one transaction
+_SMALL = 1024  # bytes below which compression costs more time than it saves room
 _SCHEMA = """
 CREATE TABLE traces (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, started REAL NOT NULL,
                      trace BLOB NOT NULL);
@@ -139,7 +140,8 @@ class TraceStore:
 
 def _row(trace: Trace) -> tuple[str, float, bytes] | None:
     try:
-        return trace.id, trace.spans[0].start, zlib.compress(msgspec.json.encode(trace), 1)
+        written = msgspec.json.encode(trace)
+        return trace.id, trace.spans[0].start, written if len(written) < _SMALL else zlib.compress(written, 1)
     except (TypeError, UnicodeEncodeError, IndexError) as exc:
         log.warning("a trace cannot be written as JSON", extra={"trace": trace.id, "reason": str(exc)})
         return None
@@ -147,8 +149,12 @@ def _row(trace: Trace) -> tuple[str, float, bytes] | None:
 
 def _read(db: sqlite3.Connection, which: str, parameters: Sequence[object]) -> list[Trace]:
     rows = db.execute(f"SELECT trace FROM traces {which}", parameters).fetchall()  # noqa: S608 - `which` is ours, see above
-    traces = [msgspec.json.decode(zlib.decompress(row[0]), type=Trace) for row in rows]
+    traces = [msgspec.json.decode(_written(row[0]), type=Trace) for row in rows]
     return [_scored(trace, _scores(db, trace.id)) for trace in traces]
+
+
+def _written(row: bytes) -> bytes:
+    return row if row.startswith(b"{") else zlib.decompress(row)
 
 
 def _scores(db: sqlite3.Connection, id: str) -> Mapping[str, tuple[float, str]]:
