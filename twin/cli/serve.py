@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,10 +56,13 @@ def run(here: Place, host: str = "", port: int | None = None, on_ready: Any = No
 
 
 async def _served(here: Place, host: str, port: int, on_ready: Any) -> None:
+    from services.gateway.logs import configure
     from services.gateway.serve import serve as listen
     from twin.cli.answering import answering
 
     async with answering(here) as parts:
+        configure(parts.answerer.release, sys.stderr)
+        await parts.embedder.embed_query("ready?")  # one that fails is said now, and the first question waits for no model
         state = _gateway(here, parts)
         if not await parts.index.live():
             say("no index is live yet: /readyz says so until `twin index build --switch` made one")

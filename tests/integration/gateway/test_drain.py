@@ -29,6 +29,7 @@ class Process:
     process: asyncio.subprocess.Process
     url: str
     session: aiohttp.ClientSession
+    said: str = ""  # on stderr, after it was ready; known at its end
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -49,7 +50,7 @@ class Process:
 
     async def whole(self) -> tuple[int, Any]:
         async with self.asking("on", stream=False) as reply:
-            return reply.status, (await reply.json())["error"]
+            return reply.status, (await reply.json()).get("error")
 
     @asynccontextmanager
     async def asking(self, retrieval: str, stream: bool = True) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -94,9 +95,10 @@ async def serving(folder: Path, server: ModelServer, drain: float) -> AsyncItera
         async with aiohttp.ClientSession() as session, asyncio.timeout(READY):
             while b"serving on" not in (line := await process.stderr.readline()):
                 assert line, "it did not start"
-            yield Process(process, line.decode().split()[2], session)
-        said = (await process.stderr.read()).decode()
-        assert "Traceback" not in said
+            gate = Process(process, line.decode().split()[2], session)
+            yield gate
+        gate.said = (await process.stderr.read()).decode()
+        assert "Traceback" not in gate.said
     finally:
         if process.returncode is None:
             process.kill()
@@ -158,8 +160,17 @@ async def test_stream_that_outlasts_the_drain_or_a_second_signal_ends_with_the_r
     assert await traces(folder, 3) == [("error", "the gateway stopped before the answer was whole")] * 3
 
 
-async def test_gateway_without_questions_stops_at_once(folder: Path, server: ModelServer) -> None:
+async def test_gateway_without_questions_stops_at_once_and_logged_what_was_wrong(folder: Path, server: ModelServer) -> None:
+    keys = folder / ".twin" / "keys.json"
     async with serving(folder, server, drain=60) as gate:
         await gate.ready()
+        keys.write_text("{")
+        async with asyncio.timeout(READY):
+            while (await gate.whole())[0] != 503:  # it looks at the file twice a second
+                await asyncio.sleep(0.05)
+        keys.unlink()
         gate.stop()
         assert await gate.status() == 0
+    lines = [json.loads(line) for line in gate.said.splitlines()]
+    assert {(line["level"], line["release"], line["stage"]) for line in lines} == {("error", "local", "answer")}
+    assert str(keys) in lines[0]["message"]
