@@ -215,7 +215,8 @@ ODD = {
 async def test_odd_field_of_the_model_server_is_no_failure_of_ours(
     tmp_path: Path, server: ModelServer, caplog: pytest.LogCaptureFixture, odd: str, stream: bool
 ) -> None:
-    server.script = [Say(extra=(ODD[odd],))]
+    frames = (delta("Tombstones mark"), delta(finish="stop"), ODD[odd])  # last, for the last usage is what counts
+    server.script = [Raw(b"".join(frame(one) for one in frames) + frame(b"[DONE]"))]
     async with gateway(tmp_path, server) as gate:
         reply = await gate.ask(stream=stream)
         trace = await gate.trace()
