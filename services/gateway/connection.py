@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEAD_LIMIT = 65_536  # bytes of request line and headers
 HEAD_SECONDS = 20.0  # for the first byte after connecting, and from there to the end of the headers
+REST_SECONDS = 30.0  # for the rest of a body whose request was answered without it
 LINGER = 1.0  # seconds in which a refused client's bytes are thrown away, as closing on them would take the refusal along
 OFFER = frozenset({b"upgrade", b"connection", b"http2-settings"})
 BAD_REQUEST, TOO_SLOW, TOO_LARGE = 400, 408, 431
@@ -31,6 +32,7 @@ class Connection(HttpToolsProtocol):
         self._part = 0  # bytes that have just come
         self._refused = False
         self._offered = False  # to go on in another protocol
+        self._open = False  # its body has not ended
         self._late: asyncio.TimerHandle | None = None
         self._extensions: dict[str, Any] = {}
         self._told: Callable[[], None] | None = None
@@ -104,6 +106,7 @@ class Connection(HttpToolsProtocol):
         if large:
             self._too_large()
         if not self._refused and not self._offered:
+            self._open = True
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -111,8 +114,15 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._open = False
+        self._whole()
         if not self._refused and not self._offered:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._open and not self.transport.is_closing():
+            self._late = self.loop.call_later(REST_SECONDS, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(BAD_REQUEST, msg)

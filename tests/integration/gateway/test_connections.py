@@ -86,6 +86,36 @@ async def test_body_that_does_not_end_is_refused(gate: Gate, monkeypatch: pytest
     await gate.idle()
 
 
+async def test_rest_of_a_body_that_nobody_reads_is_not_waited_for_without_end(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REST_SECONDS", 0.1)
+    reader, writer = await gate.connect()
+    writer.write(b"POST /nothing HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 5000\r\n\r\nhalf")
+    assert b"404" in await reader.readline()
+    answer = asyncio.create_task(received(reader))
+    while not answer.done():
+        writer.write(b"x")
+        await asyncio.wait({answer}, timeout=0.005)
+    writer.close()
+    await gate.idle()
+
+
+async def test_rest_of_a_body_that_comes_in_time_leaves_the_connection_open(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "REST_SECONDS", 0.1)
+    reader, writer = await gate.connect()
+    for _ in range(3):
+        writer.write(b"POST /nothing HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 8\r\n\r\nhalf")
+        assert b"404" in await reader.readline()
+        writer.write(b"half")
+        await reader.readuntil(b"}}")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.15)  # the time itself is what is tested: nothing may happen in it
+    writer.close()
+
+
 @pytest.mark.parametrize("step", [1_000_000, 5_000])
 async def test_head_that_is_too_large_is_refused_whether_it_comes_at_once_or_in_pieces(gate: Gate, step: int) -> None:
     data = HEAD + b"x: " + b"y" * 200_000 + b"\r\n\r\n"
