@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from services.gateway import passthrough
+from tests.doubles.model_server import ModelServer
 from tests.integration.gateway.rig import Gate, asked, gateway
 from twin.errors import EmbedderMismatchError, EmbeddingError, IndexStoreError, StoreError
 
@@ -128,12 +130,20 @@ async def test_votes_that_cannot_be_kept_are_not_said_to_be(gate: Gate, monkeypa
     assert (reply.status, "the disk is full" in reply.raw.decode()) == (503, True)
 
 
-async def test_defect_is_named_by_its_kind_and_logged_with_its_trace(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
-    gate.state.searcher.error = ZeroDivisionError("secret-inner-words")
-    reply = await gate.ask()
-    trace = await gate.trace()
-    assert (reply.status, reply.headers["x-twin-trace"]) == (500, trace.id)
+@pytest.mark.parametrize("retrieval", ["on", "off"])
+async def test_defect_is_named_by_its_kind_and_kept_as_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, retrieval: str
+) -> None:
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError("secret-inner-words")
+
+    async with ModelServer() as server, gateway(tmp_path, server) as gate:
+        gate.state.searcher.error = ZeroDivisionError("secret-inner-words")
+        monkeypatch.setattr(passthrough, "_passed", defect)
+        reply = await gate.ask(retrieval)
+        trace = await gate.trace()
+        await gate.idle()
+    assert (reply.status, reply.headers["x-twin-trace"], trace.status) == (500, trace.id, "error")
     assert "ZeroDivisionError" in reply.json["error"]["message"]
     assert "secret-inner-words" not in reply.raw.decode()
     assert "ZeroDivisionError" in caplog.text
-    assert [record for record in caplog.records if getattr(record, "trace", "") == trace.id]
