@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -33,7 +34,7 @@ class Key(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...]
     created: str
     digest: str = ""
-    per_minute: int = 0
+    per_minute: Annotated[int, msgspec.Meta(ge=0)] = 0
     expires: str = ""
 
     def allows(self, scope: str) -> bool:
@@ -105,6 +106,9 @@ class Keys:
         except FileNotFoundError:
             self._stamp, self._keys, self._unreadable = None, {}, ""
             return
+        except OSError as exc:
+            self._unreadable = f"{self._path}: the keys cannot be looked at ({exc.strerror})"
+            return
         stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if stamp == self._stamp and not self._unreadable:
             return
@@ -116,9 +120,11 @@ class Keys:
     def _read(self) -> dict[str, Key]:
         try:
             keys = msgspec.json.decode(self._path.read_bytes(), type=list[Key])
+            for key in keys:
+                datetime.fromisoformat(key.expires or key.created)
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.MsgspecError) as exc:
+        except (OSError, ValueError) as exc:
             raise StoreError(
                 f"{self._path}: the keys cannot be read ({exc}); restore the file, or remove it and make new keys"
             ) from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 from dataclasses import dataclass
@@ -87,6 +88,27 @@ def test_file_that_cannot_be_read_is_said_at_every_look_until_it_is_mended(keys:
         keys.check(token)
     keys._path.unlink()
     assert len(keys) == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"expires": "soon"}, {"expires": 3}, {"per_minute": -1}, {"scopes": "ask"}, {"digest": None}, {"created": ""}]
+)
+def test_key_that_was_spoilt_by_hand_spoils_the_file_and_not_the_gateway(keys: Keys, change: dict[str, object]) -> None:
+    _, token = keys.create("chat", ["ask"])
+    entries = json.loads(keys._path.read_text())
+    keys._path.write_text(json.dumps([{**entries[0], **change}]))
+    with pytest.raises(StoreError, match="cannot be read"):
+        keys.check(token)
+
+
+def test_path_that_cannot_hold_keys_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder" / "keys.json").mkdir(parents=True)
+    for path in (tmp_path / "file" / "keys.json", tmp_path / "folder" / "keys.json"):
+        with pytest.raises(StoreError, match="keys"):
+            len(Keys(path, Clock()))
+        with pytest.raises(StoreError):
+            Keys(path, Clock()).create("chat", ["ask"])
 
 
 def test_many_who_make_keys_at_once_lose_none(tmp_path: Path) -> None:
