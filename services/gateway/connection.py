@@ -47,6 +47,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._told is not None:
             self._told()
+        self.cycle = self.scope = self._extensions = None  # type: ignore[assignment]  # circles would wait for the collector
 
     def watch(self, told: Callable[[], None]) -> None:
         """Call `told` when the client leaves. Reading goes on, for what is not read is not noticed."""

@@ -48,6 +48,7 @@ class OpenSpan:
 
     __slots__ = (
         "attributes",
+        "clock",
         "end",
         "error",
         "id",
@@ -55,20 +56,19 @@ class OpenSpan:
         "name",
         "output",
         "parent",
-        "recorder",
         "start",
         "status",
         "usage",
     )
 
     def __init__(self, recorder: Recorder, name: str, parent: str, input: Any) -> None:
-        self.recorder = recorder
+        self.clock = recorder.clock  # not the recorder, which holds its spans: a circle would wait for the collector
         self.id = recorder.new_id()
         self.name = name
         self.parent = parent
         self.input = input
         self.output: Any = None
-        self.start = self.end = recorder.clock()
+        self.start = self.end = self.clock()
         self.status = "ok"
         self.error = ""
         self.usage: Usage | None = None
@@ -78,7 +78,7 @@ class OpenSpan:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.end = self.recorder.clock()
+        self.end = self.clock()
         if error is not None:
             self.status = "cancelled" if isinstance(error, CancelledError | GeneratorExit) else "error"
             self.error = self.error or explain(error)
