@@ -5,6 +5,7 @@ import pytest
 
 from tests.unit.answer.fakes import CATS, Kept, ListSearcher, Speaker, answerer, passages, told
 from twin.answer.ports import Delta, Done, Piece
+from twin.answer.recorder import new_trace_id
 from twin.errors import AnswerError, GuardError, IndexStoreError, QuestionError, UnavailableError, UpstreamError
 from twin.records import Filter, Question, Usage
 
@@ -192,6 +193,40 @@ async def test_a_cancelled_client_leaves_one_trace_wherever_it_goes_away(port, m
     (trace,) = one.sink
     assert trace.status == "cancelled"
     assert "cancelled" in [span.status for span in trace.spans[1:]]
+
+
+async def test_an_answer_that_is_ended_with_a_reason_is_an_error_and_its_trace_says_so():
+    one = answerer(generator=Speaker(*["word "] * 10))
+    waiting = asyncio.Event()
+
+    async def read():
+        async with aclosing(one.answer(ASK)) as events:
+            try:
+                async for _ in events:
+                    waiting.set()
+                    await asyncio.Event().wait()
+            except asyncio.CancelledError as exc:
+                await events.athrow(exc)
+
+    task = asyncio.create_task(read())
+    await waiting.wait()
+    task.cancel("it took too long")
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (trace,) = one.sink
+    assert (trace.status, trace.spans[0].error) == ("error", "it took too long")
+
+
+async def test_an_answer_is_called_as_its_caller_named_it_beforehand():
+    one = answerer()
+    names = [new_trace_id(), new_trace_id(), ""]
+    answers = [(await told(one.answer(ASK, trace=name)))[2] for name in names]
+    assert [answer.trace for answer in answers[:2]] == names[:2] == [trace.id for trace in one.sink[:2]]
+    assert answers[2].trace == one.sink[2].id
+    assert len({trace.id for trace in one.sink}) == 3
+    with pytest.raises(QuestionError) as refused:
+        await told(one.answer(Question(""), trace=names[0]))
+    assert refused.value.trace_id == names[0]
 
 
 async def test_closing_the_events_in_the_middle_closes_the_model_s_stream():
