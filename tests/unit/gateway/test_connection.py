@@ -14,7 +14,7 @@ from services.gateway.connection import HEAD_LIMIT, Connection
 
 
 class Transport(asyncio.Transport):
-    """Keeps what is written."""
+    """Keeps what is written; the application says the method and the beginning of the body."""
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("127.0.0.1", 1), "peername": ("127.0.0.1", 2)})
@@ -39,8 +39,15 @@ class Transport(asyncio.Transport):
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": scope["method"][:2].encode()})
+    body, more = b"", True
+    while more:
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            return
+        body, more = body + part["body"], part["more_body"]
+    said = scope["method"].encode() + body[:10]
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(said))]})
+    await send({"type": "http.response.body", "body": said})
 
 
 async def answered(*pieces: bytes) -> bytes:
@@ -52,9 +59,11 @@ async def answered(*pieces: bytes) -> bytes:
     connection.connection_made(transport)
     for piece in pieces:
         connection.data_received(piece)
+    if state.tasks:
+        await asyncio.wait(set(state.tasks), timeout=5)
+    connection.connection_lost(None)
     while state.tasks:
         await asyncio.wait(set(state.tasks))
-    connection.connection_lost(None)
     return transport.written
 
 
@@ -86,14 +95,14 @@ async def test_refusal_is_one_reply_in_openais_form_and_the_last() -> None:
 async def test_nonsense_behind_a_question_is_not_written_into_its_answer() -> None:
     first = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
     said = await answered(first + first + b"nonsense\r\n\r\n")
-    assert said in (b"", b"GE") or said.count(b"400") == 0
+    assert b"400" not in said
 
 
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
 async def test_offer_of_another_protocol_is_passed_over(method: bytes) -> None:
     offered = method + b" / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: 3\r\n\r\n"
     for pieces in ((offered + b"abc",), (offered, b"abc"), (offered[:20], offered[20:] + b"a", b"bc")):
-        assert (await answered(*pieces)).endswith(method[:2])
+        assert (await answered(*pieces)).endswith(method + b"abc")
 
 
 async def test_connect_is_refused() -> None:
