@@ -26,7 +26,11 @@ from twin.records import Author, Document, Kind
 async def main() -> None:
     folder = Path(sys.argv[1])
     begun = time.perf_counter()
-    documents, store, model = SqliteDocuments(folder / "documents.db"), EdgeIndexes(folder / "index"), MiniLM(folder / "cache")
+    documents, store, model = (
+        SqliteDocuments(folder / "documents.db"),
+        EdgeIndexes(folder / "index"),
+        MiniLM(folder / "cache", exact="--fp32" in sys.argv),
+    )
     await documents.open()
     await store.open()
     await model.load()

@@ -1,6 +1,6 @@
 """Real documents -> an index, the stage's way and the naive way: documents a second, peak memory, and whether the vectors agree.
 
-`python -m tests.bench index [--documents 240] [--slices 6]`. The baseline is sentence-transformers in fp32 with LangChain's recursive
+`python -m tests.bench index [--documents 240] [--slices 6] [--fp32]`. The baseline is sentence-transformers in fp32 with LangChain's recursive
 splitter and an upsert for each ten chunks, in an environment of its own that index.txt pins. Both ways are running programs that get the
 same slices of the corpus by turns, so that what else the machine does slows both; imports and loading the model are given apart. Both
 keep their points in a folder, so neither pays for a network.
@@ -42,18 +42,18 @@ def slices(place: Path, documents: list[Document], count: int) -> list[Path]:
     return files
 
 
-def programs(place: Path) -> dict[str, Program]:
+def programs(place: Path, *options: str) -> dict[str, Program]:
     """Both ways; ours starts with an empty cache, as on the first run."""
     (place / "ours").mkdir()
     naive = str(environment(HERE / "index.txt") / "python")
     return {
-        "ours": Program(sys.executable, "-m", "tests.bench._index_ours", str(place / "ours")),
+        "ours": Program(sys.executable, "-m", "tests.bench._index_ours", str(place / "ours"), *options),
         "naive": Program(naive, str(HERE / "_index_naive.py"), str(place / "naive"), str(weights()), str(Limits().article)),
     }
 
 
-def compare(place: Path, documents: list[Document], count: int) -> None:
-    running = programs(place)
+def compare(place: Path, documents: list[Document], count: int, *, fp32: bool) -> None:
+    running = programs(place, *(["--fp32"] if fp32 else []))
     loaded = {way: program.ask({}) for way, program in running.items()}
     rows: dict[str, list[dict[str, Any]]] = {way: [] for way in running}
     for file in slices(place, documents, count):
@@ -64,12 +64,12 @@ def compare(place: Path, documents: list[Document], count: int) -> None:
     exact = running["naive"].ask({"texts": sample["texts"]})
     for program in running.values():
         program.end()
-    show(rows, loaded, ended)
+    show(rows, loaded, ended, 4 if bf16() and not fp32 else 2)
     cosine = (np.array(sample["vectors"]) * np.array(exact["vectors"])).sum(axis=1)
     print(f"cosine to fp32 over {len(cosine)} passages: least {cosine.min():.5f}, mean {cosine.mean():.5f} (wanted: 0.99)")
 
 
-def show(rows: dict[str, list[dict[str, Any]]], loaded: dict[str, Any], ended: dict[str, Any]) -> None:
+def show(rows: dict[str, list[dict[str, Any]]], loaded: dict[str, Any], ended: dict[str, Any], wanted: int) -> None:
     """Sums of all slices, then the ratios beside what is wanted of them."""
     print(
         "| way | chunks | loading | chunk+embed+write | documents/s | chunks/s | documents a processor second | peak memory |"
@@ -88,7 +88,7 @@ def show(rows: dict[str, list[dict[str, Any]]], loaded: dict[str, Any], ended: d
     total = sum(naive["seconds"] for naive, _ in pairs) / sum(ours["seconds"] for _, ours in pairs)
     processors = sum(naive["processors"] for naive, _ in pairs) / sum(ours["processors"] for _, ours in pairs)
     print(
-        f"documents/s: {total:.1f} times the naive way (wanted: {4 if bf16() else 2}); "
+        f"documents/s: {total:.1f} times the naive way (wanted: {wanted}); "
         f"by slice {by_slice[0]:.1f} to {by_slice[-1]:.1f}, median {statistics.median(by_slice):.1f}"
     )
     print(f"documents a processor second: {processors:.1f} times")
@@ -106,12 +106,13 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--documents", type=int, default=240)
     asked.add_argument("--slices", type=int, default=6)
+    asked.add_argument("--fp32", action="store_true", help="embed as on a processor without bf16")
     given = asked.parse_args()
     documents = corpus(given.documents)
     print(described(documents) + f"; bf16: {'yes' if bf16() else 'no'}", flush=True)
     try:
         with tempfile.TemporaryDirectory() as made:
-            compare(Path(made), documents, given.slices)
+            compare(Path(made), documents, given.slices, fp32=given.fp32)
     except MissingError as exc:
         raise SystemExit(f"the naive way cannot be installed: {exc}") from None
 

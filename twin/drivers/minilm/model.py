@@ -32,6 +32,10 @@ class _Loaded(NamedTuple):
     workers: ThreadPoolExecutor
     weights: mmap.mmap  # the runtime reads some of them in place
 
+    def forget(self) -> None:
+        """Let go of the weights' pages: the runtime has its own form of most, and the rest comes back page by page."""
+        self.weights.madvise(mmap.MADV_DONTNEED)
+
     def infer(self, encoded: Sequence[Sequence[int]]) -> list[list[float]]:
         """The vectors of one batch of token ids. Raises EmbeddingError."""
         request = self.requests.get()
@@ -91,7 +95,10 @@ class MiniLM:
         streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         for _ in range(streams):
             requests.put(compiled.create_infer_request())
-        return _Loaded(tokenizer, requests, ThreadPoolExecutor(streams, "minilm-stream"), weights)
+        made = _Loaded(tokenizer, requests, ThreadPoolExecutor(streams, "minilm-stream"), weights)
+        made.infer([[0]])  # the runtime takes its own form of the weights at the first use
+        made.forget()
+        return made
 
     def _compiled(self) -> tuple[Any, mmap.mmap]:
         import openvino
@@ -109,7 +116,6 @@ class MiniLM:
             compiled = core.compile_model(graph(tensors(weights)), "CPU", options)
         except RuntimeError as exc:
             raise ModelFileError(f"{file}: OpenVINO cannot run it ({exc}); reinstall openvino") from exc
-        weights.madvise(mmap.MADV_DONTNEED)  # the runtime has its own form of most; the rest comes back page by page
         return compiled, weights
 
     def _streams(self) -> int:
@@ -129,6 +135,7 @@ class MiniLM:
         for rows, found in zip(parts, made, strict=True):
             for i, vector in zip(rows, found, strict=True):
                 vectors[i] = vector
+        loaded.forget()
         return vectors
 
 
