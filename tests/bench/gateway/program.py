@@ -8,13 +8,9 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+from tests.bench._environment import cache
+
 SOURCES = Path(__file__).parent / "load"
-
-
-def cache() -> Path:
-    """Where what the benchmarks build and install is kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "llm-twin" / "bench"
 
 
 def program() -> Path:
