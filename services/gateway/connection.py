@@ -45,6 +45,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._whole()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # uvicorn leaves the timer, and with it all of this, after a reset
         if self._told is not None:
             self._told()
         self.cycle = self.scope = self._extensions = None  # type: ignore[assignment]  # circles would wait for the collector
