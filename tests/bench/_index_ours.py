@@ -29,7 +29,7 @@ async def main() -> None:
     documents, store, model = (
         SqliteDocuments(folder / "documents.db"),
         EdgeIndexes(folder / "index"),
-        MiniLM(folder / "cache", exact="--fp32" in sys.argv),
+        MiniLM(folder / "cache", precision=sys.argv[2]),
     )
     await documents.open()
     await store.open()

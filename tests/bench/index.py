@@ -1,6 +1,6 @@
 """Real documents -> an index, the stage's way and the naive way: documents a second, peak memory, and whether the vectors agree.
 
-`python -m tests.bench index [--documents 240] [--slices 6] [--fp32]`. The baseline is sentence-transformers in fp32 with LangChain's recursive
+`python -m tests.bench index [--documents 240] [--slices 6] [--precision int8]`. The baseline is sentence-transformers in fp32 with LangChain's recursive
 splitter and an upsert for each ten chunks, in an environment of its own that index.txt pins. Both ways are running programs that get the
 same slices of the corpus by turns, so that what else the machine does slows both; imports and loading the model are given apart. Both
 keep their points in a folder, so neither pays for a network.
@@ -42,18 +42,18 @@ def slices(place: Path, documents: list[Document], count: int) -> list[Path]:
     return files
 
 
-def programs(place: Path, *options: str) -> dict[str, Program]:
+def programs(place: Path, precision: str) -> dict[str, Program]:
     """Both ways; ours starts with an empty cache, as on the first run."""
     (place / "ours").mkdir()
     naive = str(environment(HERE / "index.txt") / "python")
     return {
-        "ours": Program(sys.executable, "-m", "tests.bench._index_ours", str(place / "ours"), *options),
+        "ours": Program(sys.executable, "-m", "tests.bench._index_ours", str(place / "ours"), precision),
         "naive": Program(naive, str(HERE / "_index_naive.py"), str(place / "naive"), str(weights()), str(Limits().article)),
     }
 
 
-def compare(place: Path, documents: list[Document], count: int, *, fp32: bool) -> None:
-    running = programs(place, *(["--fp32"] if fp32 else []))
+def compare(place: Path, documents: list[Document], count: int, precision: str) -> None:
+    running = programs(place, precision)
     loaded = {way: program.ask({}) for way, program in running.items()}
     rows: dict[str, list[dict[str, Any]]] = {way: [] for way in running}
     for file in slices(place, documents, count):
@@ -64,7 +64,7 @@ def compare(place: Path, documents: list[Document], count: int, *, fp32: bool) -
     exact = running["naive"].ask({"texts": sample["texts"]})
     for program in running.values():
         program.end()
-    show(rows, loaded, ended, 4 if bf16() and not fp32 else 2)
+    show(rows, loaded, ended, 4 if bf16() and precision in {"", "bf16"} else 2)
     cosine = (np.array(sample["vectors"]) * np.array(exact["vectors"])).sum(axis=1)
     print(f"cosine to fp32 over {len(cosine)} passages: least {cosine.min():.5f}, mean {cosine.mean():.5f} (wanted: 0.99)")
 
@@ -106,13 +106,15 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--documents", type=int, default=240)
     asked.add_argument("--slices", type=int, default=6)
-    asked.add_argument("--fp32", action="store_true", help="embed as on a processor without bf16")
+    asked.add_argument(
+        "--precision", choices=("bf16", "int8", "f32"), default="", help="as on a processor that has no faster one"
+    )
     given = asked.parse_args()
     documents = corpus(given.documents)
     print(described(documents) + f"; bf16: {'yes' if bf16() else 'no'}", flush=True)
     try:
         with tempfile.TemporaryDirectory() as made:
-            compare(Path(made), documents, given.slices, fp32=given.fp32)
+            compare(Path(made), documents, given.slices, given.precision)
     except MissingError as exc:
         raise SystemExit(f"the naive way cannot be installed: {exc}") from None
 

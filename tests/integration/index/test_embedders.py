@@ -103,13 +103,31 @@ async def test_a_note_of_verified_weights_that_is_damaged_is_made_again(tmp_path
     assert b"sha256" in (tmp_path / "verified.json").read_bytes()
 
 
-async def test_bf16_and_fp32_give_the_same_vectors_to_four_places(tmp_path):
-    fast, exact = MiniLM(tmp_path), MiniLM(tmp_path, exact=True)
-    texts = ["Upsert first, delete stale after.", "def chunk(document): ...", "漢字 und Umlaute", "word " * 400]
+@pytest.mark.parametrize(("precision", "least"), [("bf16", 0.999), ("int8", 0.99)])
+async def test_faster_precisions_give_nearly_the_same_vectors_as_fp32(tmp_path, precision, least):
+    fast, exact = MiniLM(tmp_path, precision=precision), MiniLM(tmp_path, precision="f32")
+    texts = ["Upsert first, delete stale after.", "def chunk(document): ...", "漢字 und Umlaute", "word " * 400, ""]
     for a, b in zip(await fast.embed(texts), await exact.embed(texts), strict=True):
-        assert dot(a, b) > 0.999
+        assert dot(a, b) > least
     fast.close()
     exact.close()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "flags", "precision"),
+    [
+        (["FP32", "BF16"], "avx512_vnni", "bf16"),
+        (["FP32", "INT8"], "avx2 avx512_vnni", "int8"),
+        (["FP32", "INT8"], "avx2 avx_vnni", "int8"),
+        (["FP32", "INT8"], "avx2", "f32"),
+        (["FP32"], None, "f32"),
+    ],
+)
+def test_the_fastest_precision_that_the_processor_has_is_taken(tmp_path, capabilities, flags, precision):
+    file = tmp_path / "cpuinfo"
+    if flags is not None:
+        file.write_text(f"processor : 0\nflags : fpu {flags} sse\n")
+    assert model._fastest(capabilities, file) == precision
 
 
 async def test_questions_and_documents_are_embedded_at_once_on_any_number_of_threads(tmp_path):

@@ -41,11 +41,14 @@ def tensors(data: mmap.mmap) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
-def graph(weights: Tensors) -> Model:
-    """Inputs `ids` and `mask`, int64 [batch, length]; output `vectors`, float32 [batch, 384]. `weights` must outlive it."""
+def graph(weights: Tensors, *, int8: bool = False) -> Model:
+    """Inputs `ids` and `mask`, int64 [batch, length]; output `vectors`, float32 [batch, 384]. `weights` must outlive it.
+
+    With `int8` the linear layers' weights are bytes, with a scale for each row.
+    """
     import openvino
 
-    b = _Builder(weights)
+    b = _Builder(weights, int8=int8)
     ids, mask = b.input("ids"), b.input("mask")
     shown = b.op.convert(mask, "f32")
     x = b.embeddings(ids)
@@ -61,10 +64,11 @@ def graph(weights: Tensors) -> Model:
 class _Builder:
     """Each method gives the node of its result."""
 
-    def __init__(self, weights: Tensors) -> None:
+    def __init__(self, weights: Tensors, *, int8: bool) -> None:
         from openvino import opset13
 
         self.op: Any = opset13
+        self.int8 = int8
         self.weights = weights
 
     def input(self, name: str) -> Any:
@@ -84,8 +88,17 @@ class _Builder:
     def weight(self, name: str) -> Any:
         return self.op.constant(self.weights[name], shared_memory=True)
 
+    def rows(self, name: str) -> Any:
+        """A weight as bytes and their scales, in the form that the runtime multiplies as bytes."""
+        value = self.weights[name]
+        scale = np.abs(value).max(axis=1, keepdims=True) / 127
+        short = self.op.convert(self.op.constant(np.round(value / scale).astype(np.int8)), "f32")
+        short.get_rt_info()["decompression"] = ""  # or it would be computed once, back to floats
+        return self.op.multiply(short, self.op.constant(scale.astype(np.float32)))
+
     def linear(self, x: Any, name: str) -> Any:
-        product = self.op.matmul(x, self.weight(f"{name}.weight"), transpose_a=False, transpose_b=True)
+        weight = self.rows(f"{name}.weight") if self.int8 else self.weight(f"{name}.weight")
+        product = self.op.matmul(x, weight, transpose_a=False, transpose_b=True)
         return self.op.add(product, self.weight(f"{name}.bias"))
 
     def norm(self, x: Any, name: str) -> Any:

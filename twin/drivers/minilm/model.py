@@ -1,7 +1,7 @@
 """Texts -> unit vectors of 384, by all-MiniLM-L6-v2 on OpenVINO in threads, so that an event loop never waits.
 
-bf16 where the processor computes in it (cosine to fp32 0.9999, three times as fast), else fp32. Texts are cut at 256 tokens as
-the upstream model does.
+bf16 where the processor computes in it (cosine to fp32 0.9999, three times as fast), else bytes where it multiplies those at
+once (0.997, twice as fast), else fp32. Texts are cut at 256 tokens as the upstream model does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import mmap
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -22,6 +22,8 @@ from twin.errors import EmbeddingError, ModelFileError
 
 MAX_TOKENS = 256
 MOST_STREAMS = 8
+GROUP = 128  # activations that share a scale: 64 is a fifth slower and as exact
+BYTES = frozenset({"avx512_vnni", "avx_vnni"})  # instructions that multiply bytes, without which they are slower than floats
 
 
 class _Loaded(NamedTuple):
@@ -54,10 +56,10 @@ class MiniLM:
     dimension = 384
     digest = DIGEST
 
-    def __init__(self, cache: Path, threads: int = 0, *, exact: bool = False) -> None:
+    def __init__(self, cache: Path, threads: int = 0, *, precision: str = "") -> None:
         self._cache = cache
         self._threads = threads
-        self._exact = exact  # fp32 even where bf16 is faster
+        self._precision = precision  # bf16, int8 or f32; empty: the fastest that this processor has
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minilm")
         self._query_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minilm-query")
         self._lock = threading.Lock()
@@ -107,13 +109,15 @@ class MiniLM:
 
         file = verified(folder() / "model.safetensors", self._cache)
         core = openvino.Core()
-        bf16 = not self._exact and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        options = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32", "NUM_STREAMS": str(self._streams())}
+        precision = self._precision or _fastest(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        options = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32", "NUM_STREAMS": str(self._streams())}
+        if precision == "int8":
+            options["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = str(GROUP)
         if self._threads:
             options["INFERENCE_NUM_THREADS"] = str(self._threads)
         weights = mapped(file)
         try:
-            compiled = core.compile_model(graph(tensors(weights)), "CPU", options)
+            compiled = core.compile_model(graph(tensors(weights), int8=precision == "int8"), "CPU", options)
         except RuntimeError as exc:
             raise ModelFileError(f"{file}: OpenVINO cannot run it ({exc}); reinstall openvino") from exc
         return compiled, weights
@@ -137,6 +141,17 @@ class MiniLM:
                 vectors[i] = vector
         loaded.forget()
         return vectors
+
+
+def _fastest(capabilities: Collection[str], processors: Path = Path("/proc/cpuinfo")) -> str:
+    """The precision to compute in, from what the runtime can and what the processor says of itself."""
+    if "BF16" in capabilities:
+        return "bf16"
+    try:
+        flags = set(processors.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:  # not Linux
+        return "f32"
+    return "int8" if BYTES & flags else "f32"
 
 
 def _cores() -> int:
