@@ -1,6 +1,8 @@
 """A plain chat through our gateway, beside the stub model server, a bare relay, vllm-router and LiteLLM, in one run.
 
-`python -m tests.bench gateway [--rounds 5] [--seconds 0.7] [--crowd 10000] [--only floor,ours]`. Each target runs on one core;
+The row `answers` is our gateway asked for an answer from an index of this repository's pages, the stub being its model.
+
+`python -m tests.bench gateway [--rounds 4] [--seconds 0.7] [--crowd 10000] [--only floor,ours]`. Each target runs on one core;
 stub and load are a compiled program on the other. Goals stand in the last table.
 """
 
@@ -13,26 +15,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.bench.gateway import table
 from tests.bench.gateway.environments import MissingError
 from tests.bench.gateway.measure import Load, Samples, Wave, crowd, requests, streams
 from tests.bench.gateway.program import program
-from tests.bench.gateway.targets import STARTERS, Place, Target, running
+from tests.bench.gateway.targets import STARTERS, Place, Target, answering, running
 
 SPARE = 300  # files that a gateway has open beside its connections
-CROWD_FRAMES, CROWD_DELAY = 20, 2000  # a stream lives long enough for all to be open at once
+CROWD_FRAMES, CROWD_DELAY = 12, 2000  # a stream lives long enough for all to be open at once
 WAVES = 3
+PIECES = 20  # of what the stub streams, at once, to a gateway that asks on its own account
 
 
 def options() -> argparse.Namespace:
     """The command line."""
     asked = argparse.ArgumentParser(prog="python -m tests.bench gateway", description=__doc__.partition("\n")[0])
-    asked.add_argument("--rounds", type=int, default=5, help="rounds in which each target has its turn")
+    asked.add_argument("--rounds", type=int, default=4, help="rounds in which each target has its turn")
     asked.add_argument("--seconds", type=float, default=0.7, help="length of a turn, with 1 and with 32 connections")
-    asked.add_argument("--stream-rounds", type=int, default=3, help="rounds of streams; 0 leaves them out")
+    asked.add_argument("--stream-rounds", type=int, default=2, help="rounds of streams; 0 leaves them out")
     asked.add_argument("--crowd", type=int, default=10_000, help="streams at once through our gateway; 0 leaves them out")
     asked.add_argument("--only", default=",".join(STARTERS), help="targets beside the stub")
     asked.add_argument("--keep-logs", type=Path, help="folder for the servers' logs")
@@ -42,8 +45,7 @@ def options() -> argparse.Namespace:
 def main() -> int:
     """Print the tables. 1 when a target failed or is missing."""
     given = options()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    hard = open_files(2 * given.crowd + SPARE)
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         print("this needs two cores: one for a target, one for stub and load", file=sys.stderr)
@@ -55,11 +57,12 @@ def main() -> int:
         place = Place(folder, cores[0], stub.url)
         targets, missing = started([name for name in given.only.split(",") if name], place, stack)
         samples = Samples()
-        requests(load, [stub, *targets], samples, given.rounds, given.seconds)
+        answers = [answering(one) for one in targets if one.name == table.OURS]
+        requests(load, [stub, *targets, *answers], samples, given.rounds, given.seconds)
         if given.stream_rounds:
             streams(load, [stub, *targets], samples, given.stream_rounds)
         waves = crowded(load, targets, min(given.crowd, (hard - SPARE) // 2))
-        report(samples, [stub, *targets], missing, waves)
+        report(samples, [stub, *targets, *answers], missing, waves)
         if given.crowd > (hard - SPARE) // 2:
             print(
                 f"\n{given.crowd:,} streams need more than the {hard:,} files that a process may open here: the crowd is smaller"
@@ -71,9 +74,20 @@ def main() -> int:
     return 1 if samples.failures or missing else 0
 
 
+def open_files(wanted: int) -> int:
+    """How many files each process may open from here on: `wanted` or more where the machine lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            return wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
 def started_stub(stack: ExitStack, load: Load) -> Target:
     """The stub model server, on the load's core."""
-    command = ["taskset", "-c", str(load.core), str(load.program), "stub"]
+    command = ["taskset", "-c", str(load.core), str(load.program), "stub", f"-frames={PIECES}", "-delay=0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     stack.callback(process.wait)
     stack.callback(process.terminate)

@@ -64,14 +64,17 @@ def requests(load: Load, targets: Sequence[Target], samples: Samples, rounds: in
     for number in range(-1, rounds):  # the first round warms up
         for target in targets:
             for connections in (ALONE, MANY):
+                worked = target.worked()
                 found = load("requests", target, body(target.more), concurrency=connections, **{"for": f"{seconds}s"})
+                worked = target.worked() - worked
                 if found["failed"]:
                     samples.failures.append(
                         f"{target.name}, {connections} connections: {found['failed']} failed: {found['reason']}"
                     )
                 if number >= 0:
                     names = {f"{figure}@{connections}": found[figure] for figure in ("p50", "p99", "per_second")}
-                    samples.add(target.name, **names)
+                    each = worked / max(found["answered"], 1) * 1e6
+                    samples.add(target.name, **names, **{f"work@{connections}": each})
 
 
 def streams(load: Load, targets: Sequence[Target], samples: Samples, rounds: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.bench.gateway.measure import ALONE, DELAY, FRAMES, MANY, Samples, Wave
 
-DIRECT, FLOOR, OURS, LITELLM = "stub", "floor", "ours", "litellm"
+DIRECT, FLOOR, OURS, LITELLM, ANSWERS = "stub", "floor", "ours", "litellm", "answers"
 FLAT = 1.02  # a second wave's peak against the first's: more is growth
 
 
@@ -14,6 +14,7 @@ def targets(samples: Samples, names: Sequence[str], missing: Mapping[str, str]) 
     """One row a target; what is missing says why."""
     heads = (
         "target", f"p50 c={ALONE}", "added p50", f"p99 c={ALONE}", f"req/s c={ALONE}", f"req/s c={MANY}", f"p99 c={MANY}",
+        f"processor time a request, c={MANY}",
         f"first token p50 ({MANY} streams of {FRAMES} frames at {DELAY} ms)", "added", "p99", "frames lost",
     )  # fmt: skip
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
@@ -21,11 +22,12 @@ def targets(samples: Samples, names: Sequence[str], missing: Mapping[str, str]) 
         get = lambda figure, name=name: samples.median(name, figure)  # noqa: E731
         cells = (
             name, f"{get(f'p50@{ALONE}'):.2f} ms", f"{added(samples, name, f'p50@{ALONE}'):+.2f} ms", f"{get(f'p99@{ALONE}'):.2f} ms",
-            f"{get(f'per_second@{ALONE}'):,.0f}", f"{get(f'per_second@{MANY}'):,.0f}", f"{get(f'p99@{MANY}'):.1f} ms",
+            f"{get(f'per_second@{ALONE}'):,.0f}", f"{get(f'per_second@{MANY}'):,.0f}", f"{get(f'p99@{MANY}'):.1f} ms", f"{get(f'work@{MANY}'):,.0f} µs",
             f"{get('ttft'):.2f} ms", f"{added(samples, name, 'ttft'):+.2f} ms", f"{get('ttft99'):.2f} ms",
             f"{samples.total(name, 'lost')} of {samples.total(name, 'frames'):,}",
         )  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
+        shown = ("" if cell.startswith(("nan", "+nan", "0 of 0")) else cell for cell in cells)
+        lines.append("| " + " | ".join(shown) + " |")
     lines += [f"| {name} | missing: {reason} |" + " |" * (len(heads) - 2) for name, reason in missing.items()]
     return "\n".join(lines)
 
@@ -52,7 +54,9 @@ def goals(samples: Samples, waves: Sequence[Wave]) -> str:
     """Each ratio with its named baseline, its goal and whether it is met."""
     alone, many = f"p50@{ALONE}", f"per_second@{MANY}"
     pace = samples.median(OURS, many)
+    busy = max(samples.median(name, many) for name in (FLOOR, OURS)) / samples.median(DIRECT, many)
     rows = [
+        ("fastest relay's requests/s against the stub's own: what stub and load take away", busy, "<=", 0.5),
         (f"added p50 at c={ALONE} against the floor's", added(samples, OURS, alone) / added(samples, FLOOR, alone), "<=", 2.0),
         (f"requests/s at c={MANY} against the floor's", pace / samples.median(FLOOR, many), ">=", 0.6),
         (f"requests/s at c={MANY} against LiteLLM's", pace / samples.median(LITELLM, many), ">=", 40.0),

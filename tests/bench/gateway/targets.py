@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.bench.gateway.environments import MissingError, environment
@@ -23,6 +23,7 @@ START = 90.0  # seconds: LiteLLM imports for long on a busy machine
 STUB_MODEL = "stub"
 MANY = "1000000000"  # requests a minute of our key: the limit is reckoned with at every request and never reached
 CONCURRENCY = "20000"
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Target:
     def memory(self) -> float:
         """Resident megabytes of the process."""
         return int(Path(f"/proc/{self.pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
+
+    def worked(self) -> float:
+        """Seconds of processor time that the process has used, which other work on the machine changes little."""
+        return sum(int(one) for one in Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]) / TICKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +144,8 @@ def _ours(place: Place, stack: ExitStack) -> Target:
 def _twin_of(folder: Path) -> None:
     folder.mkdir()
     (folder / "notes").mkdir()
-    for page in ("README.md", "ARCHITECTURE.md"):
-        (folder / "notes" / page).write_text((ROOT / page).read_text())
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        (folder / "notes" / "-".join(page.relative_to(ROOT).parts)).write_text(page.read_text())
     (folder / "sources.yaml").write_text(
         "author: {id: ada, name: Ada Example}\nsources:\n  - {kind: files, name: notes, path: notes, documents: article}\n"
     )
@@ -173,6 +178,11 @@ def _vllm_router(place: Place, stack: ExitStack) -> Target:
     limits = ["--max-concurrent-requests", CONCURRENCY, "--prometheus-port", str(free_port())]
     process, log = _process(place, stack, "vllm-router", [*command, *options, *limits])
     return awaited(Target("vllm-router", f"http://127.0.0.1:{port}/v1", process.pid), process, log)
+
+
+def answering(ours: Target) -> Target:
+    """Our gateway again, asked for answers from its index instead of a plain pass-through."""
+    return replace(ours, name="answers", more={})
 
 
 STARTERS = {"floor": _floor, "ours": _ours, "vllm-router": _vllm_router, "litellm": _litellm}
