@@ -6,7 +6,9 @@ TwinError                      exit 1   one line: the thing, what is wrong with 
 ├── RefusedError               exit 3   a rule said no: circuit breaker, recall gate, wrong embedder
 │   ├── MassDeletionError
 │   ├── RecallError
-│   └── EmbedderMismatchError
+│   ├── EmbedderMismatchError
+│   ├── GateError              the gate refused a candidate
+│   └── PromotionError         a release may not be promoted or rolled back
 ├── SourceError                one source cannot be listed or read
 │   └── FetchError             one address cannot be fetched; `retryable`
 │       ├── BlockedError       the address is private, or robots.txt says no
@@ -17,6 +19,11 @@ TwinError                      exit 1   one line: the thing, what is wrong with 
 ├── IndexStoreError            the index cannot be read or written
 ├── ModelFileError             weights are missing or fail their digest
 ├── EmbeddingError             the embedder failed
+├── DatasetError               a dataset cannot be made or read
+├── TrainingError              an adapter cannot be trained, read or served
+├── ReleaseError               a release, a report or its thresholds cannot be read or written
+├── ArtifactError              an artifact cannot be read or written
+│   └── DigestError            it is not what its digest says
 └── AnswerError                an answer cannot be given; `status` and OpenAI's `code`
     ├── QuestionError          400: the question is at fault
     ├── GuardError             400: a guard refused the question
@@ -63,6 +70,14 @@ class EmbedderMismatchError(RefusedError):
     """An index was made with another embedder than the one configured."""
 
 
+class GateError(RefusedError):
+    """The gate refused a candidate; the message holds the reasons."""
+
+
+class PromotionError(RefusedError):
+    """A release may not be promoted or rolled back as things are. The branch was left as it was."""
+
+
 class SourceError(TwinError):
     """A source cannot be listed or read. What is stored of it stays."""
 
@@ -106,6 +121,26 @@ class ModelFileError(TwinError):
 
 class EmbeddingError(TwinError):
     """The embedder failed."""
+
+
+class DatasetError(TwinError):
+    """A dataset cannot be made or read."""
+
+
+class TrainingError(TwinError):
+    """An adapter cannot be trained, read or served."""
+
+
+class ReleaseError(TwinError):
+    """A release, a report or its thresholds cannot be read or written."""
+
+
+class ArtifactError(TwinError):
+    """An artifact cannot be read or written."""
+
+
+class DigestError(ArtifactError):
+    """What was read is not what its digest says. It was not used."""
 
 
 class AnswerError(TwinError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -178,6 +179,58 @@ class IndexInfo:
     created: str
     recall: float | None = None  # of the last gate, None before the first
     revisions: Mapping[str, int] = field(default_factory=dict)
+
+
+class ExampleKind(StrEnum):
+    """What an example trains: following an instruction, or preferring one answer to another."""
+
+    INSTRUCTION = "instruction"
+    PREFERENCE = "preference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One training sample. `rejected` is empty unless it is a preference: then `answer` is the author's own words.
+
+    `origin` says what made it: `structural:<rule>`, `teacher:<model>` or `feedback`. `document` is the id of the document
+    that it was made from, by which the dataset is split; `extract` is the part of it that the answer stands in.
+    """
+
+    kind: ExampleKind
+    instruction: str
+    answer: str
+    document: str
+    source: str
+    author: str
+    origin: str
+    rejected: str = ""
+    language: str = ""
+    extract: str = ""
+
+    @property
+    def id(self) -> str:
+        """32 hexadecimal digits, the same for the same sample everywhere."""
+        made = f"{self.kind}\x1f{self.instruction}\x1f{self.answer}\x1f{self.rejected}"
+        return hashlib.sha256(made.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Something that is kept by its digest: `uri#sha256:...` as text."""
+
+    uri: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.uri}#{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Artifact:
+        """Raises ValueError without a uri, or without a sha256 digest."""
+        uri, found, digest = text.rpartition("#")
+        if not found or not uri or not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            raise ValueError(f"{text!r} is not pinned: write uri#sha256:... with 64 hexadecimal digits")
+        return cls(uri, digest)
 
 
 @dataclass(frozen=True, slots=True)
