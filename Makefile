@@ -92,7 +92,7 @@ help: ## Print this help
 	@touch $@
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --locked --extra serve --extra dev
+	@$(UV) sync --quiet --locked --extra serve --extra train --extra dev
 	@touch $@ .venv/.serve
 
 .uv/bin/uv:
