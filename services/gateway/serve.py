@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import resource
 import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -80,6 +81,13 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
+def open_many_files() -> None:
+    """Take all the files that this process may have open: shells give 1,024, which is 500 streams."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # "unlimited" is more than some kernels take
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def config(state: Gateway) -> uvicorn.Config:
     """The server as the gateway needs it."""
     return uvicorn.Config(
@@ -111,6 +119,7 @@ async def serve(
             "or serve on 127.0.0.1"
         )
     sock = listen(host, port)
+    open_many_files()
     state.loopback = is_loopback(host)
     server = _Server(config(state), state, drain_timeout)
     shown = f"[{host}]" if ":" in host else host
