@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import resource
 import signal
@@ -147,6 +148,8 @@ async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
 async def _say_ready(server: uvicorn.Server, address: str, on_ready: Callable[[str], Any] | None) -> None:
     while not server.started:  # noqa: ASYNC110  uvicorn has a flag and no event
         await asyncio.sleep(0.01)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: looking it all through again stops every stream for 30 ms
     if on_ready:
         said = on_ready(address)
         if asyncio.iscoroutine(said):
