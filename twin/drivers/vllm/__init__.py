@@ -1,0 +1,1 @@
+"""vLLM: started, asked for tokens and log probabilities, and its adapters exchanged while it runs."""
