@@ -1,0 +1,170 @@
+"""`twin dataset`: documents (and approved feedback) -> dataset, a look at it, and another format of it."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twin.cli.output import Output, OutputOption, say, show, table
+from twin.cli.place import Place, place
+from twin.errors import DatasetError, SettingsError
+
+if TYPE_CHECKING:
+    from twin.dataset.build import Recipe
+    from twin.dataset.manifest import Manifest
+    from twin.dataset.ports import ExampleWriter
+
+app = typer.Typer(help="Documents -> dataset.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class GeneratorName(enum.StrEnum):
+    """What writes the examples."""
+
+    STRUCTURAL = "structural"
+    TEACHER = "teacher"
+
+
+class Format(enum.StrEnum):
+    """How a dataset is written."""
+
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `twin dataset build` did."""
+
+    path: str
+    manifest: Manifest
+
+
+@app.callback()
+def root() -> None:
+    """Documents -> dataset: generate examples, filter them, split them by document."""
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    generator: Annotated[GeneratorName, typer.Option(help="What writes the examples.")] = GeneratorName.STRUCTURAL,
+    format: Annotated[Format, typer.Option(help="How they are written.")] = Format.PARQUET,
+    seed: Annotated[int, typer.Option(help="Decides the split and the rejected answers.")] = 0,
+    test_share: Annotated[float, typer.Option(min=0.0, max=0.9, help="Of the documents that are held out.")] = 0.1,
+    source: Annotated[str, typer.Option(help="Only documents of this source.")] = "",
+    author: Annotated[str, typer.Option(help="Only documents of this author.")] = "",
+    kind: Annotated[str, typer.Option(help="Only article, post or repository.")] = "",
+    language: Annotated[
+        list[str] | None, typer.Option(help="Only this language (en, de ...); may be given several times.")
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="A file of evaluation questions, one a line: no example may hold one.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to write.", show_default=".twin/datasets/<digest>")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Make a dataset of all stored documents. The same documents and seed give the same bytes."""
+    from twin.dataset.build import Recipe
+
+    recipe = Recipe(seed, test_share, source, author, kind, tuple(language or ()), _lines(questions))
+    built = asyncio.run(_built(place(context), recipe, generator, format, out))
+    if not show(built, output):
+        print_manifest(built.manifest, built.path)
+
+
+def _lines(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    try:
+        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as exc:
+        raise DatasetError(f"{path}: the questions cannot be read ({exc})") from exc
+
+
+async def _built(here: Place, recipe: Recipe, generator: GeneratorName, format: Format, out: Path | None) -> Built:
+    from twin.cli.progress import Progress
+    from twin.cli.wiring import documents
+    from twin.dataset.build import Maker
+    from twin.documents.clean import clean
+    from twin.drivers.language import LangId
+    from twin.drivers.minhash import MinHashSimilar
+    from twin.drivers.shelf import FolderShelf
+
+    async with documents(here) as store, _writer(here, generator) as writer:
+        with FolderShelf(here.made() / "datasets", format.value, out) as shelf, Progress("documents") as progress:
+            maker = Maker(store, writer, shelf, clean, LangId(), MinHashSimilar, recipe)
+            maker.on_progress = lambda done: progress.set("dataset", done.documents, 0, f"{done.examples} examples")
+            manifest = await maker.build()
+            return Built(str(shelf.publish(manifest)), manifest)
+
+
+@asynccontextmanager
+async def _writer(here: Place, generator: GeneratorName) -> AsyncIterator[ExampleWriter]:
+    if generator is GeneratorName.STRUCTURAL:
+        from twin.dataset.structural import StructuralWriter
+
+        yield StructuralWriter()
+    else:
+        raise SettingsError(f"{here.home}: no teacher is set")
+
+
+def print_manifest(manifest: Manifest, path: str) -> None:
+    """A dataset for a person: what stands in it, and what was dropped and why."""
+    say(f"{path}\n{manifest.digest}")
+    about = manifest.generator
+    say(
+        f"{manifest.documents} documents in {manifest.groups} groups, {about.name} {about.model}".rstrip()
+        + f", seed {manifest.seed}"
+    )
+    table(
+        ("kind", "train", "test"), [(kind, *sides.values()) for kind, sides in manifest.counts.items()], right=("train", "test")
+    )
+    rows = [(one.name, one.dropped, ", ".join(f"{n} {why}" for why, n in one.reasons.items())) for one in manifest.filters]
+    table(("filter", "dropped", "why"), rows, right=("dropped",))
+
+
+@app.command("show")
+def show_dataset(
+    context: typer.Context,
+    dataset: Annotated[
+        Path | None, typer.Argument(help="Its folder, or the beginning of its digest.", show_default="the newest")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show what a dataset holds, after checking that it is what its manifest says."""
+    from twin.drivers.shelf import read_manifest, verify
+
+    folder = folder_of(place(context), dataset)
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    if not show(Built(str(folder), manifest), output):
+        print_manifest(manifest, str(folder))
+
+
+def folder_of(here: Place, dataset: Path | None) -> Path:
+    """The folder of a dataset: as given, by the beginning of its digest, or the newest. Raises DatasetError."""
+    from twin.drivers.shelf import found
+
+    if dataset and dataset.is_dir():
+        return dataset
+    home = here.home / "datasets"
+    stored = found(home)
+    if dataset is None:
+        if not stored:
+            raise DatasetError(f"{home}: there is no dataset yet; `twin dataset build` makes one")
+        return stored[0]
+    wanted = str(dataset).removeprefix("sha256:")
+    fitting = [path for path in stored if wanted and (path.name.startswith(wanted) or wanted.startswith(path.name))]
+    if len(fitting) != 1:
+        names = ", ".join(path.name for path in fitting or stored) or "none"
+        raise DatasetError(
+            f"{dataset}: {'several datasets' if fitting else 'no folder and no dataset'} of that name; there is {names}"
+        )
+    return fitting[0]

@@ -1,0 +1,123 @@
+"""A cleaned document -> extracts of 1,000 to 2,000 characters that end at boundaries. Pure; knows no examples.
+
+Prose is cut at headings, paragraphs and sentences, code at blank lines and line ends, both by semantic-text-splitter. Every
+character that is not white space stands in exactly one extract; a document shorter than an extract is one.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from twin.records import Document, Kind
+
+if TYPE_CHECKING:
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+LEAST, MOST = 1000, 2000  # characters; the last extract of a document may have fewer
+WINDOW = 100_000  # characters the splitter gets at once: its cost grows faster than the text
+DEEPEST = 6
+LONGEST_NAME = 200
+PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".org", "")
+_HEADING = re.compile(
+    r"^(?:(?P<level>#{1,6})[ \t]+(?P<name>\S[^\n]*?)[ \t]*#*[ \t]*|[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*)$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A part of a document: what one call of a generator sees. `heading` is the path of headings above its beginning."""
+
+    document: Document
+    text: str
+    position: int
+    heading: tuple[str, ...] = ()
+    prose: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a Markdown text: where its line begins and ends, its level and words."""
+
+    start: int
+    end: int
+    level: int
+    name: str
+
+
+def extracts(document: Document) -> Iterator[Extract]:
+    """The extracts of a cleaned document, in order."""
+    prose = document.kind is not Kind.REPOSITORY or suffix(document.uri) in PROSE
+    found = headings(document.text) if prose else []
+    paths, starts = _paths(found), [one.start for one in found]
+    splitter: MarkdownSplitter | TextSplitter = _markdown() if prose else _plain()
+    position = 0
+    for start, end in _windows(document.text):
+        for offset, piece in splitter.chunk_indices(document.text[start:end]):
+            text = piece.strip("\n").rstrip()
+            if text.strip():
+                above = bisect_right(starts, start + offset) - 1
+                yield Extract(document, text, position, paths[above] if above >= 0 else (), prose)
+                position += 1
+
+
+def headings(text: str) -> list[Heading]:
+    """The headings of a Markdown text in order; lines inside fenced code are none."""
+    found, fence = [], ""
+    for match in _HEADING.finditer(text):
+        if mark := match["fence"]:
+            if not fence:
+                fence = mark
+            elif mark.startswith(fence):
+                fence = ""
+        elif not fence:
+            found.append(Heading(match.start(), match.end(), len(match["level"]), match["name"][:LONGEST_NAME]))
+    return found
+
+
+def suffix(uri: str) -> str:
+    """The suffix of the file that a uri names, with its dot and in lower case; empty when there is none."""
+    name = uri.partition("#")[0].partition("?")[0].rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
+
+
+def _paths(found: list[Heading]) -> list[tuple[str, ...]]:
+    """For each heading its own path, outermost first."""
+    paths: list[tuple[str, ...]] = []
+    open_: list[Heading] = []
+    for one in found:
+        while open_ and open_[-1].level >= one.level:
+            open_.pop()
+        open_.append(one)
+        paths.append(tuple(above.name for above in open_[-DEEPEST:]))
+    return paths
+
+
+def _windows(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches of at most WINDOW characters, cut at a blank line, a line end or a space where there is one."""
+    start = 0
+    while len(text) - start > WINDOW:
+        marks = (text.rfind(mark, start + WINDOW // 2, start + WINDOW) for mark in ("\n\n", "\n", " "))
+        cut = next((at for at in marks if at > 0), start + WINDOW)
+        yield start, cut
+        start = cut
+    yield start, len(text)
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> MarkdownSplitter:
+    from semantic_text_splitter import MarkdownSplitter
+
+    return MarkdownSplitter((LEAST, MOST), trim=False)
+
+
+@lru_cache(maxsize=1)
+def _plain() -> TextSplitter:
+    from semantic_text_splitter import TextSplitter
+
+    return TextSplitter((LEAST, MOST), trim=False)
