@@ -22,7 +22,7 @@ from tests.bench.gateway import table
 from tests.bench.gateway.environments import MissingError
 from tests.bench.gateway.measure import Load, Samples, Wave, crowd, requests, streams
 from tests.bench.gateway.program import program
-from tests.bench.gateway.targets import STARTERS, Place, Target, answering, running
+from tests.bench.gateway.targets import STARTERS, Place, Target, answering, dropped, running
 
 SPARE = 300  # files that a gateway has open beside its connections
 CROWD_FRAMES, CROWD_DELAY = 12, 2000  # a stream lives long enough for all to be open at once
@@ -59,6 +59,8 @@ def main() -> int:
         samples = Samples()
         answers = [answering(one) for one in targets if one.name == table.OURS]
         requests(load, [stub, *targets, *answers], samples, given.rounds, given.seconds)
+        for one in answers:
+            samples.add(table.OURS, dropped=dropped(one))
         if given.stream_rounds:
             streams(load, [stub, *targets], samples, given.stream_rounds)
         waves = crowded(load, targets, min(given.crowd, (hard - SPARE) // 2))

@@ -66,6 +66,7 @@ def goals(samples: Samples, waves: Sequence[Wave]) -> str:
             "<=",
             2.0,
         ),
+        ("traces dropped in all those requests", samples.median(OURS, "dropped"), "<=", 0.0),
         ("frames lost in streams", float(samples.total(OURS, "lost")), "<=", 0.0),
     ]
     if len(waves) > 1:

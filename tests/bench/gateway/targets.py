@@ -180,6 +180,13 @@ def _vllm_router(place: Place, stack: ExitStack) -> Target:
     return awaited(Target("vllm-router", f"http://127.0.0.1:{port}/v1", process.pid), process, log)
 
 
+def dropped(ours: Target) -> float:
+    """How many traces found no room so far."""
+    with urllib.request.urlopen(f"{ours.url.removesuffix('/v1')}/metrics", timeout=10) as reply:
+        lines = reply.read().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("twin_traces_dropped "))
+
+
 def answering(ours: Target) -> Target:
     """Our gateway again, asked for answers from its index instead of a plain pass-through."""
     return replace(ours, name="answers", more={})
