@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 PACKAGES = {
     "ferretdb": ("llm-twin/tools/ferretdb", ""),
     "gitleaks": ("github.com/zricethezav/gitleaks/v8", "-X github.com/zricethezav/gitleaks/v8/version.Version=v8.30.1"),
+    "versitygw": ("github.com/versity/versitygw/cmd/versitygw", ""),
 }
 
 
