@@ -105,11 +105,12 @@ class S3Blobs:
             try:
                 return await ask()
             except GenericError as exc:
-                if attempt == attempts:
-                    raise self._error(verb, key, exc) from None
-                await asyncio.sleep(random.random() * 0.2 * 2**attempt)  # noqa: S311  spreads callers, keeps no secret
+                error, again = self._error(verb, key, exc), attempt < attempts
             except (BaseError, OSError) as exc:  # a missing key is a FileNotFoundError, a refused one a PermissionError
-                raise self._error(verb, key, exc) from None  # its text may hold the key id, the signature and the address
+                error, again = self._error(verb, key, exc), False
+            if not again:
+                raise error  # here, so that no traceback leads to what the library said: key id, signature, address
+            await asyncio.sleep(random.random() * 0.2 * 2**attempt)  # noqa: S311  spreads callers, keeps no secret
         raise AssertionError(attempts)
 
     def _error(self, verb: str, key: str, exc: Exception) -> ArtifactError:
