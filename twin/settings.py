@@ -15,7 +15,16 @@ from twin.errors import SettingsError
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
-SECRETS = ("documents_url", "qdrant_url", "qdrant_api_key", "model_key", "embedder_key", "rerank_key", "opik_key")
+SECRETS = (
+    "documents_url",
+    "qdrant_url",
+    "qdrant_api_key",
+    "teacher_key",
+    "model_key",
+    "embedder_key",
+    "rerank_key",
+    "opik_key",
+)
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
@@ -54,6 +63,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     replicas: Positive = 1  # of each shard
     recall_gate: Annotated[float, Meta(ge=0, le=1)] = 0.9  # the least recall@10 with which an index becomes live
     keep_indexes: Positive = 2  # that `twin index prune` leaves beside the live one
+
+    # dataset
+    teacher_url: str = ""  # an OpenAI-compatible server that writes examples, ending in /v1
+    teacher_name: str = ""  # by which that server calls its model
+    teacher_key: str = ""  # of that server
+    teacher_concurrency: Positive = 8  # extracts it is asked about at a time
+    teacher_timeout: Seconds = 120.0  # seconds for one reply, retries included
 
     # answer
     model_url: str = ""  # an OpenAI-compatible server, ending in /v1; empty: the extractive answerer

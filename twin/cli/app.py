@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from twin.cli import ask, config, dataset, doctor, documents, index, init, keys, model, release, serve, traces
+from twin.cli import ask, config, dataset, dataset_review, doctor, documents, index, init, keys, model, release, serve, traces
 
 app = typer.Typer(
     help="An assistant that answers from its author's own writing and code, with citations.",
@@ -45,6 +45,7 @@ app.command("up")(serve.up)
 app.add_typer(documents.app, name="documents")
 app.add_typer(index.app, name="index")
 app.add_typer(release.app, name="release")
+dataset.app.command("review")(dataset_review.review)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(model.app, name="model")
 app.command("ask")(ask.ask)

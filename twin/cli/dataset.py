@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,21 +12,14 @@ import typer
 
 from twin.cli.output import Output, OutputOption, say, show, table
 from twin.cli.place import Place, place
-from twin.errors import DatasetError, SettingsError
+from twin.cli.teaching import Choice, GeneratorName, feedback, writer
+from twin.errors import DatasetError
 
 if TYPE_CHECKING:
     from twin.dataset.build import Recipe
     from twin.dataset.manifest import Manifest
-    from twin.dataset.ports import ExampleWriter
 
 app = typer.Typer(help="Documents -> dataset.", no_args_is_help=True, rich_markup_mode=None)
-
-
-class GeneratorName(enum.StrEnum):
-    """What writes the examples."""
-
-    STRUCTURAL = "structural"
-    TEACHER = "teacher"
 
 
 class Format(enum.StrEnum):
@@ -44,6 +35,7 @@ class Built:
 
     path: str
     manifest: Manifest
+    asked: int = 0  # calls of the teacher by this run; what it replied before was not asked again
 
 
 @app.callback()
@@ -67,16 +59,29 @@ def build(
     questions: Annotated[
         Path | None, typer.Option(help="A file of evaluation questions, one a line: no example may hold one.")
     ] = None,
+    max_failed: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the teacher's replies that may fail with exit status 0.")
+    ] = 0.0,
+    ask_again: Annotated[
+        bool, typer.Option("--ask-again", help="Ask anew what the teacher refused or answered badly.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="The folder to write.", show_default=".twin/datasets/<digest>")] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make a dataset of all stored documents. The same documents and seed give the same bytes."""
+    """Make a dataset of all stored documents and of approved feedback. The same documents and seed give the same bytes.
+
+    Exit status 1 when a teacher failed more often than --max-failed allows; the dataset is made without those examples.
+    """
     from twin.dataset.build import Recipe
 
     recipe = Recipe(seed, test_share, source, author, kind, tuple(language or ()), _lines(questions))
-    built = asyncio.run(_built(place(context), recipe, generator, format, out))
+    built = asyncio.run(_built(place(context), recipe, Choice(generator, ask_again), format, out))
     if not show(built, output):
         print_manifest(built.manifest, built.path)
+    about = built.manifest.generator
+    if (failed := sum(about.failed.values())) > max_failed * (about.calls + failed):
+        say("the teacher failed for some extracts: run again to ask for what it did not reply, --ask-again for the rest")
+        raise typer.Exit(1)
 
 
 def _lines(path: Path | None) -> tuple[str, ...]:
@@ -88,7 +93,7 @@ def _lines(path: Path | None) -> tuple[str, ...]:
         raise DatasetError(f"{path}: the questions cannot be read ({exc})") from exc
 
 
-async def _built(here: Place, recipe: Recipe, generator: GeneratorName, format: Format, out: Path | None) -> Built:
+async def _built(here: Place, recipe: Recipe, choice: Choice, format: Format, out: Path | None) -> Built:
     from twin.cli.progress import Progress
     from twin.cli.wiring import documents
     from twin.dataset.build import Maker
@@ -97,22 +102,12 @@ async def _built(here: Place, recipe: Recipe, generator: GeneratorName, format: 
     from twin.drivers.minhash import MinHashSimilar
     from twin.drivers.shelf import FolderShelf
 
-    async with documents(here) as store, _writer(here, generator) as writer:
+    async with documents(here) as store, writer(here, choice) as made:
         with FolderShelf(here.made() / "datasets", format.value, out) as shelf, Progress("documents") as progress:
-            maker = Maker(store, writer, shelf, clean, LangId(), MinHashSimilar, recipe)
+            maker = Maker(store, made, shelf, clean, LangId(), MinHashSimilar, recipe, await feedback(here))
             maker.on_progress = lambda done: progress.set("dataset", done.documents, 0, f"{done.examples} examples")
             manifest = await maker.build()
-            return Built(str(shelf.publish(manifest)), manifest)
-
-
-@asynccontextmanager
-async def _writer(here: Place, generator: GeneratorName) -> AsyncIterator[ExampleWriter]:
-    if generator is GeneratorName.STRUCTURAL:
-        from twin.dataset.structural import StructuralWriter
-
-        yield StructuralWriter()
-    else:
-        raise SettingsError(f"{here.home}: no teacher is set")
+            return Built(str(shelf.publish(manifest)), manifest, getattr(made, "asked", 0))
 
 
 def print_manifest(manifest: Manifest, path: str) -> None:
@@ -168,3 +163,34 @@ def folder_of(here: Place, dataset: Path | None) -> Path:
             f"{dataset}: {'several datasets' if fitting else 'no folder and no dataset'} of that name; there is {names}"
         )
     return fitting[0]
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    dataset: Annotated[
+        Path | None, typer.Argument(help="Its folder, or the beginning of its digest.", show_default="the newest")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How it is written.")] = Format.JSONL,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Write a dataset in another format, with a manifest and a digest of its own."""
+    from dataclasses import replace
+
+    from twin.digest import files_digest
+    from twin.drivers.shelf import FolderShelf, read_examples, read_manifest, verify
+
+    folder = folder_of(place(context), dataset)
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    with FolderShelf(out.absolute().parent, format.value, out) as shelf:
+        for name in sorted(path.rpartition(".")[0] for path in manifest.files):
+            with shelf.table(name) as table:
+                for example in read_examples(folder, manifest, name):
+                    table.add(example)
+        files = dict(shelf.files())
+        written = replace(manifest, format=format.value, files=files, digest=files_digest(files))
+        path = str(shelf.publish(written))
+    if not show(Built(path, written), output):
+        print_manifest(written, path)

@@ -1,8 +1,8 @@
 """Texts that must not be seen in training -> whether another text holds a good part of one of them. Pure.
 
 Shared runs of words, as Brown et al. (2020, appendix C) look for them, here eight words
-long; a text of fewer words is one run. They show what near-duplicates by Jaccard do not: a short text inside a long one. Memory is
-about 100 bytes a word of what is held out.
+long; a text of fewer words is one run. They show what near-duplicates by Jaccard do not: a short text inside a long one. Memory
+is about 100 bytes a word of what is held out.
 """
 
 from __future__ import annotations

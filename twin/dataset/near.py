@@ -1,7 +1,8 @@
 """Examples -> which of them nearly equal an earlier one, and which documents must stand on one side for it. Knows no MinHash.
 
 A text that many documents share says nothing of one of them (a footer, a licence): all of its copies are left out, and it does
-not tie the documents together, which would make one group of all of them. Memory grows with the number of texts, not with their length.
+not tie the documents together, which would make one group of all of them. Memory grows with the number of texts, not with
+their length.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -87,7 +87,7 @@ class Similar(Protocol):
 class Feedback(Protocol):
     """Answers that somebody scored. Raises StoreError."""
 
-    def scored(self) -> AsyncIterator[Trace]: ...
+    def scored(self) -> AsyncGenerator[Trace, None]: ...
 
 
 class Reviews(Protocol):

@@ -50,6 +50,7 @@ class FolderShelf:
         self._out = out.absolute() if out else None
         self._folder = self._home / (f".{out.name}{MAKING}" if out else MAKING)
         self._lock = -1
+        self._published = False
 
     def __enter__(self) -> Self:
         with mapped(self._folder):
@@ -61,7 +62,7 @@ class FolderShelf:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if not (self._folder / MANIFEST).exists() or error[0] is not None:
+        if not self._published:  # else the folder may be another process's by now
             shutil.rmtree(self._folder, ignore_errors=True)
         os.close(self._lock)
 
@@ -103,6 +104,7 @@ class FolderShelf:
             if out.exists():
                 out.rename(old)
             self._folder.rename(out)
+            self._published = True
             _synced(self._home)
             shutil.rmtree(old, ignore_errors=True)
         return out
@@ -167,10 +169,12 @@ def _locked(folder: Path) -> int:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        os.close(handle)
-        raise DatasetError(f"{folder}: another process is making a dataset here; wait for it, or give another --out") from exc
-    return handle
+        if os.fstat(handle).st_ino == folder.stat().st_ino:  # else it was published between our opening and locking it
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(handle)
+    raise DatasetError(f"{folder}: another process is making a dataset here; wait for it, or give another --out")
 
 
 def _emptied(folder: Path) -> None:

@@ -11,8 +11,9 @@ import sqlite3
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -100,6 +101,14 @@ class TraceStore:
         if len(found) > 1 and found[0].id != low:
             raise StoreError(f"several traces begin with {id!r} ({found[0].id}, {found[1].id} ...); give more of the id")
         return found[0] if found else None
+
+    async def scored(self) -> AsyncGenerator[Trace, None]:
+        """The traces that somebody scored, oldest first (their ids begin with the time), page by page. Raises StoreError."""
+        sql, last = "WHERE id > ? AND id IN (SELECT trace FROM scores) ORDER BY id LIMIT ?", ""
+        while page := await self._database.read(partial(_read, which=sql, parameters=(last, _BATCH))):
+            for trace in page:
+                yield trace
+            last = page[-1].id
 
     async def count(self) -> int:
         """How many traces are kept. Raises StoreError."""

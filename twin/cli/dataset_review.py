@@ -1,0 +1,110 @@
+"""`twin dataset review`: scored answers -> preference examples that a person approved, one key each."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twin.cli.output import Output, OutputOption, console, safe, say, show
+from twin.cli.place import Place, place
+from twin.errors import DatasetError
+
+if TYPE_CHECKING:
+    from twin.dataset.ports import Reviews
+    from twin.dataset.review import Proposal
+
+APPROVE, TURN_DOWN, SKIP, QUIT = "y", "n", "s", "q"
+KEYS = "y approve, n turn down, s skip for now, q quit"
+
+
+@dataclass
+class Reviewed:
+    """What a review did; `waiting` proposals are still to be decided."""
+
+    approved: int = 0
+    turned_down: int = 0
+    waiting: int = 0
+
+
+def review(
+    context: typer.Context,
+    approve_all: Annotated[bool, typer.Option("--approve-all", help="Approve whatever waits, without looking at it.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Go through scored answers and approve those that should be learned from: y, n, s to skip, q to quit.
+
+    Decisions are kept at once, so a review may be left at any time; `twin dataset build` takes what was approved.
+    """
+    key = None if approve_all else _key
+    if key and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise DatasetError("a review needs a terminal to show examples and read keys: run it in one, or give --approve-all")
+    done = asyncio.run(_reviewed(place(context), key))
+    if not show(done, output):
+        say(f"{done.approved} approved, {done.turned_down} turned down, {done.waiting} waiting")
+
+
+async def _reviewed(here: Place, key: Callable[[], str] | None) -> Reviewed:
+    from twin.cli.teaching import reviews
+    from twin.dataset.review import proposals
+    from twin.drivers.sqlite.traces import TraceStore
+
+    traces = TraceStore(here.made() / "traces.db", kept=here.settings.traces_kept)
+    await traces.open()
+    try:
+        found = await proposals(traces.scored())
+    finally:
+        await traces.close()
+    async with reviews(here) as store:
+        decided = await store.decided()
+        return await decide([one for one in found if one.example.id not in decided], store, key)
+
+
+async def decide(waiting: list[Proposal], store: Reviews, key: Callable[[], str] | None) -> Reviewed:
+    """Ask for a key about each proposal, or approve all without one; every decision is kept before the next is asked for."""
+    done = Reviewed(waiting=len(waiting))
+    for number, proposal in enumerate(waiting, 1):
+        if key:
+            _print(proposal, number, len(waiting))
+        pressed = key() if key else APPROVE
+        if pressed == QUIT:
+            break
+        if pressed == SKIP:
+            continue
+        await store.decide(proposal.example, proposal.documents, approved=pressed == APPROVE)
+        done.waiting -= 1
+        if pressed == APPROVE:
+            done.approved += 1
+        else:
+            done.turned_down += 1
+    return done
+
+
+def _print(proposal: Proposal, number: int, of: int) -> None:
+    out, example = console(stderr=True), proposal.example
+    out.rule(f"{number} of {of}")
+    for label, text in (
+        ("question", example.instruction),
+        ("chosen", example.answer),
+        ("rejected", example.rejected),
+        ("why", proposal.why),
+        ("comment", proposal.comment),
+    ):
+        if text:
+            out.print(label, style="bold")
+            out.print(safe(text), markup=False, highlight=False)
+    out.print(KEYS)
+
+
+def _key() -> str:
+    """The next key that means something. Ctrl-C interrupts, as does the end of input."""
+    while True:
+        pressed = typer.getchar().lower()
+        if pressed in {APPROVE, TURN_DOWN, SKIP, QUIT}:
+            return pressed
+        if pressed in {"", "\x04"}:
+            return QUIT

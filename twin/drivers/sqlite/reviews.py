@@ -1,0 +1,45 @@
+"""What a person decided about proposed examples <-> a SQLite file. Approved ones are kept whole: their traces may go."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from twin.drivers.sqlite.connection import Database
+from twin.records import Example
+
+_SCHEMA = "CREATE TABLE review (id TEXT PRIMARY KEY, approved INTEGER NOT NULL, example BLOB NOT NULL) WITHOUT ROWID"
+_Row = tuple[Example, tuple[str, ...]]
+
+
+class ReviewStore:
+    """The Reviews of one machine. All methods raise StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, _SCHEMA)
+
+    async def open(self) -> None:
+        await self._database.open()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def decided(self) -> set[str]:
+        """The ids of examples that were approved or turned down."""
+        return await self._database.read(lambda db: {row[0] for row in db.execute("SELECT id FROM review")})
+
+    async def decide(self, example: Example, documents: Sequence[str], *, approved: bool) -> None:
+        """Keep a decision, instead of an earlier one about the same example."""
+        row = (example.id, int(approved), msgspec.json.encode((example, tuple(documents))))
+        await self._database.write(lambda db: db.execute("INSERT OR REPLACE INTO review VALUES (?, ?, ?)", row))
+
+    async def approved(self) -> Sequence[_Row]:
+        """In order of their ids, each with the documents that it was made from."""
+
+        def work(db: sqlite3.Connection) -> list[bytes]:
+            return [row[0] for row in db.execute("SELECT example FROM review WHERE approved ORDER BY id")]
+
+        return [msgspec.json.decode(row, type=_Row) for row in await self._database.read(work)]
