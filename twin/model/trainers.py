@@ -1,0 +1,150 @@
+"""A recipe's stage, a model and conversations -> TRL's trainer for it, set so that a resumed run equals an unbroken one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twin.errors import TrainingError
+from twin.model.base import Found, load_model, precision
+from twin.model.conversations import Conversations
+from twin.model.library import library
+from twin.model.recipe import Dpo, Recipe, Sft, Stage, Training
+
+KEPT = 2  # checkpoints: the new one is not whole before the old one may go
+
+
+def trainer(
+    recipe: Recipe,
+    stage: Stage,
+    found: Found,
+    tokenizer: Any,
+    talk: Conversations,
+    *,
+    run: Path,
+    parent: Path | None,
+    tracker: str,
+    callback: Any,
+) -> Any:
+    """TRL's SFTTrainer or DPOTrainer on a new adapter, or on that of `parent`. Raises TrainingError."""
+    from datasets import Dataset
+    from transformers import PrinterCallback
+
+    trl = library("trl")
+    model, config = _model(recipe, stage, found, parent)
+    made = (trl.SFTTrainer if stage == "sft" else trl.DPOTrainer)(
+        model=model,
+        args=_arguments(recipe, stage, run, tracker),
+        train_dataset=Dataset.from_list(talk.train),
+        eval_dataset=Dataset.from_list(talk.test),
+        processing_class=tokenizer,
+        peft_config=config,
+        callbacks=[callback],
+    )
+    made.remove_callback(PrinterCallback)
+    made.create_model_card = lambda *_, **__: None  # ours is written once, at the end
+    return made
+
+
+def _arguments(recipe: Recipe, stage: Stage, run: Path, tracker: str) -> Any:
+    trl = library("trl")
+    how = recipe.training(stage)
+    shared = _shared(recipe, how, run, tracker)
+    if isinstance(how, Sft):
+        # Examples of like length share a batch: less padding, the same examples.
+        grouping = "random" if how.packing else "group_by_length"
+        return trl.SFTConfig(
+            **shared,
+            completion_only_loss=True,
+            packing=how.packing,
+            eval_packing=False,
+            train_sampling_strategy=grouping,
+        )
+    beta = how.beta if isinstance(how, Dpo) else 0.0
+    return trl.DPOConfig(**shared, beta=beta)
+
+
+def _shared(recipe: Recipe, how: Training, run: Path, tracker: str) -> dict[str, Any]:
+    import torch
+
+    gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(run),
+        "run_name": f"{recipe.name}-{run.name}",
+        "seed": recipe.seed,
+        "data_seed": recipe.seed,
+        "max_length": how.length,
+        "per_device_train_batch_size": how.batch,
+        "per_device_eval_batch_size": how.batch,
+        "gradient_accumulation_steps": how.accumulation,
+        "learning_rate": how.learning_rate,
+        "num_train_epochs": how.epochs,
+        "max_steps": how.max_steps or -1,
+        "warmup_steps": how.warmup,
+        "lr_scheduler_type": how.schedule,
+        "weight_decay": how.weight_decay,
+        "max_grad_norm": how.clip,
+        "gradient_checkpointing": how.checkpointing,
+        "optim": "adamw_torch",
+        "bf16": precision(recipe.base) == "bfloat16",
+        "use_cpu": not gpu,
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": gpu,
+        "include_num_input_tokens_seen": "non_padding",
+        "eval_strategy": "no",  # before and after, by us
+        "logging_steps": 1,  # each step's loss is in the checkpoint's history, so a resumed run reports the same
+        "logging_nan_inf_filter": False,  # it would hide that training has diverged
+        "save_strategy": "steps",
+        "save_steps": how.save_steps,
+        "save_total_limit": KEPT,
+        "disable_tqdm": True,
+        "report_to": tracker or "none",
+    }
+
+
+def _model(recipe: Recipe, stage: Stage, found: Found, parent: Path | None) -> tuple[Any, Any]:
+    """The model to train, and the shape of the adapter when it is a new one."""
+    from peft import LoraConfig, PeftModel
+
+    lora = recipe.lora
+    if recipe.base.unsloth:
+        return _unsloth(recipe, stage, found, parent), None
+    model = load_model(recipe.base, found)
+    if parent:
+        return PeftModel.from_pretrained(model, str(parent), is_trainable=True), None
+    names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    if unknown := sorted(set(lora.modules) - names):
+        raise TrainingError(f"lora.modules: base {found.name} has no {', '.join(unknown)}")
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.modules),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    return model, config
+
+
+def _unsloth(recipe: Recipe, stage: Stage, found: Found, parent: Path | None) -> Any:
+    """The same by Unsloth's loader, whose kernels replace the model's; it is imported before the other libraries."""
+    from unsloth import FastLanguageModel
+
+    how, lora = recipe.training(stage), recipe.lora
+    model, _ = FastLanguageModel.from_pretrained(
+        model_name=str(parent or found.folder),
+        max_seq_length=how.length,
+        load_in_4bit=recipe.base.quantize == "nf4",
+        trust_remote_code=False,
+    )
+    if parent:
+        return model
+    return FastLanguageModel.get_peft_model(
+        model,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.modules),
+        use_gradient_checkpointing="unsloth" if how.checkpointing else False,
+        random_state=recipe.seed,
+    )
