@@ -15,7 +15,7 @@ from msgspec import Struct
 from twin.errors import GateError
 from twin.release.bootstrap import interval, least_documents, least_resamples, resampled
 from twin.release.measures.catalogue import MEASURES
-from twin.release.report import Report, digest_of
+from twin.release.report import Report, digest_of, possible
 from twin.release.summary import differences, summaries
 from twin.release.thresholds import Rule, Thresholds
 
@@ -55,11 +55,18 @@ class Verdict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def decide(report: Report, thresholds: Thresholds) -> Verdict:
     """The verdict on `report`. Never raises for what a report holds: what cannot be judged is refused, with the reason."""
     reasons = list(_unfit(report))
+    if not possible(report):
+        reasons.append("seed or number of resamples is none that an evaluation has")
+        return _verdict(report, thresholds, reasons, [_unknown(rule) for rule in thresholds.rules])
     lacking = {rule: list(_unmeasured(report, rule)) for rule in thresholds.rules}
     reasons += [reason for found in lacking.values() for reason in found]
     checks = [_unknown(rule) for rule, found in lacking.items() if found]
     checks += _checks(report, [rule for rule, found in lacking.items() if not found])
     reasons += [_too_bad(check) for check in checks if check.low is not None and not check.passed]
+    return _verdict(report, thresholds, reasons, checks)
+
+
+def _verdict(report: Report, thresholds: Thresholds, reasons: Sequence[str], checks: Sequence[Check]) -> Verdict:
     return Verdict(
         verdict="refuse" if reasons else "pass",
         reasons=tuple(reasons),
@@ -79,7 +86,7 @@ def _unfit(report: Report) -> Iterator[str]:
     """Why the report as a whole may not be judged."""
     if report.digest != digest_of(report):
         yield "the report was changed after it was made: its content is not what its digest says; evaluate again"
-    elif not _follows(report):
+    elif possible(report) and not _follows(report):
         yield "the report's summary does not follow from its scores; evaluate again"
     for name in dict.fromkeys((*PINNED, *report.inputs)):
         if not _DIGEST.fullmatch(report.inputs.get(name, "")):
@@ -95,10 +102,7 @@ def _unfit(report: Report) -> Iterator[str]:
 
 
 def _follows(report: Report) -> bool:
-    try:
-        made = summaries(report.rows, seed=report.seed, resamples=report.resamples)
-    except (ValueError, MemoryError):  # a seed below 0, or resamples, that no evaluation writes
-        return False
+    made = summaries(report.rows, seed=report.seed, resamples=report.resamples)
     if made.keys() != report.measures.keys():
         return False
     fields = ("candidate", "running", "difference", "low", "high")

@@ -12,6 +12,7 @@ from twin.digest import bytes_digest
 from twin.errors import ReleaseError
 
 SCHEMA = 1
+MOST_RESAMPLES = 1_000_000
 Pair = tuple[float | None, float | None]
 
 
@@ -107,6 +108,11 @@ def read(data: bytes, name: str) -> Report:
     if report.schema != SCHEMA:
         raise ReleaseError(f"{name}: is a report of schema {report.schema}, and {SCHEMA} is known: evaluate again")
     return report
+
+
+def possible(report: Report) -> bool:
+    """Whether seed and resamples are what an evaluation can have."""
+    return report.seed >= 0 and 1 <= report.resamples <= MOST_RESAMPLES
 
 
 def scores(rows: Sequence[Row], measure: str) -> list[Pair]:

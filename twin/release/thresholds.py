@@ -113,7 +113,7 @@ class _Value:
             "tag:yaml.org,2002:float",
         }:
             raise ValueError("a number was expected")
-        return float(self.node.value.replace("_", ""))
+        return float(yaml.safe_load(self.node.value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 `delta` compares the frequencies of the author's most frequent words (Burrows, "Delta", Literary and Linguistic Computing 17,
 2002; culled, as Hoover does, to those that half of the author's pieces use: function words, in whatever language) by the cosine
 (Smith and Aldridge, "Improving Authorship Attribution", Journal of Quantitative Linguistics 18, 2011). `punctuation` does the
-same with marks and their number beside the words', `ngrams` with character trigrams (Stamatatos, JASIST 60, 2009). Frequencies
-are divided by their standard deviation in drawing (the root of the mean), and not centred: with one author the mean is what is
-compared with. A short text is far from any profile, so each distance is less what the author's own texts of that length have.
+same with marks, `ngrams` with character trigrams (Stamatatos, JASIST 60, 2009). Frequencies of words and marks are divided by
+their standard deviation in drawing (the root of the mean), and not centred: with one author the mean is what is compared with.
+A short text is far from any profile, so each distance is less what the author's own texts of that length have.
 `sentences` is the squared z-score of the mean logarithm of sentence lengths. A text without a word is as far as can be.
 """
 
@@ -30,6 +30,7 @@ MOST_FREQUENT, CULLED = 150, 0.5  # words at most, and the share of pieces that 
 MOST_GRAMS = 20_000
 FARTHEST = 9.0  # of `sentences`: three standard deviations
 MARKS = frozenset(".,;:!?()[]{}'\"`-–—…/*_#|<>=+&%$@~\\^。、，；：！？「」")
+RARE = 0.01  # the share of marks below which one mark counts no more for being rarer
 GRAM = 3
 LENGTHS = (25, 50, 100, 200, 400, 800, 1600)  # characters, at which the author's own distance is known
 DRAWN = 40  # texts of each length
@@ -40,6 +41,7 @@ class Profile:
     """A unit vector of features and how far the author's own texts of LENGTHS are from it."""
 
     weights: dict[str, float]  # what a feature's count is multiplied with
+    unknown: float  # the same for a feature that the author never has
     vector: dict[str, float]
     own: Floats
 
@@ -52,11 +54,9 @@ class Profile:
         weights, vector = self.weights, self.vector
         dot = square = 0.0
         for name, count in counts.items():
-            weight = weights.get(name)
-            if weight is not None:
-                value = count * weight
-                dot += value * vector[name]
-                square += value * value
+            value = count * weights.get(name, self.unknown)
+            dot += value * vector.get(name, 0.0)
+            square += value * value
         return 1.0 - dot / math.sqrt(square) if square else 1.0
 
 
@@ -80,9 +80,9 @@ def learn(texts: Iterable[str]) -> Style | None:
     culled = {name for name, times in used.items() if times >= CULLED * len(pieces)} or set(used)
     samples = _samples(pieces)
     return Style(
-        _profile(_words, pieces, samples, MOST_FREQUENT, culled),
-        _profile(_marks, pieces, samples, len(MARKS) + 1),
-        _profile(_grams, pieces, samples, MOST_GRAMS),
+        _profile(_words, _most(counted, MOST_FREQUENT, culled), samples, lambda share: share**-0.5 if share else 0.0),
+        _profile(_marks, _most(map(_marks, pieces), len(MARKS)), samples, lambda share: (share + RARE) ** -0.5),
+        _profile(_grams, _most(map(_grams, pieces), MOST_GRAMS), samples, lambda _: 1.0),
         _sentence_lengths(pieces),
     )
 
@@ -105,9 +105,7 @@ def _words(text: str) -> Counter[str]:
 
 
 def _marks(text: str) -> Counter[str]:
-    counts = Counter(character for character in text if character in MARKS)
-    counts[""] = len(text.split())
-    return counts
+    return Counter(character for character in text if character in MARKS)
 
 
 def _grams(text: str) -> Counter[str]:
@@ -115,18 +113,25 @@ def _grams(text: str) -> Counter[str]:
     return Counter(plain[at : at + GRAM] for at in range(max(1, len(plain) - GRAM + 1)))
 
 
-def _profile(
-    features: Features, pieces: Sequence[str], samples: Sequence[Sequence[str]], most: int, allowed: set[str] | None = None
-) -> Profile:
+def _most(counted: Iterable[Counter[str]], most: int, allowed: set[str] | None = None) -> dict[str, float]:
+    """The most frequent features and their shares."""
     total: Counter[str] = Counter()
-    for piece in pieces:
-        total.update(features(piece))
-    ranked = sorted(((-count, name) for name, count in total.items() if allowed is None or name in allowed))[:most]
-    weights = {name: 1 / math.sqrt(-count) for count, name in ranked}
-    length = math.sqrt(sum(-count for count, _ in ranked))
-    bare = Profile(weights, {name: math.sqrt(-count) / length for count, name in ranked}, np.zeros(len(LENGTHS)))
+    for counts in counted:
+        total.update(counts)
+    ranked = sorted((-count, name) for name, count in total.items() if allowed is None or name in allowed)[:most]
+    return {name: -count / total.total() for count, name in ranked}
+
+
+def _profile(
+    features: Features, shares: dict[str, float], samples: Sequence[Sequence[str]], weight: Callable[[float], float]
+) -> Profile:
+    """The profile of features with such `shares`; `weight` says what one of a share counts."""
+    weights = {name: weight(share) for name, share in shares.items()}
+    length = math.sqrt(sum((share * weights[name]) ** 2 for name, share in shares.items())) or 1.0
+    vector = {name: share * weights[name] / length for name, share in shares.items()}
+    bare = Profile(weights, weight(0.0), vector, np.zeros(len(LENGTHS)))
     own = [float(np.mean([bare.apart(features(text)) for text in texts])) for texts in samples]
-    return Profile(bare.weights, bare.vector, np.array(own))
+    return Profile(bare.weights, bare.unknown, bare.vector, np.array(own))
 
 
 def _samples(pieces: Sequence[str]) -> list[list[str]]:
