@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from tests.bench._corpus import corpus, described
-from tests.bench._environment import MissingError, environment
 from tests.bench._turns import Program
+from tools.environment import MissingError, environment
 from twin.drivers.minilm.weights import folder as weights
 from twin.index.chunk import Limits
 from twin.records import Document

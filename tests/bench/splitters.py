@@ -23,10 +23,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tests.bench._environment import MissingError, environment
 from tests.bench._splitters_asked import asked_of
 from tests.bench._splitters_judged import Cuts, Span, judged
 from tests.bench._turns import Program
+from tools.environment import MissingError, environment
 from twin.documents.extract import extract_html
 from twin.index.chunk import Limits
 

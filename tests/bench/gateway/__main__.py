@@ -19,10 +19,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from tests.bench.gateway import table
-from tests.bench.gateway.environments import MissingError
 from tests.bench.gateway.measure import Load, Samples, Wave, crowd, requests, streams
 from tests.bench.gateway.program import program
 from tests.bench.gateway.targets import STARTERS, Place, Target, answering, dropped, running
+from tools.environment import MissingError
 
 SPARE = 300  # files that a gateway has open beside its connections
 CROWD_FRAMES, CROWD_DELAY = 12, 2000  # a stream lives long enough for all to be open at once

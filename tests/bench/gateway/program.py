@@ -8,7 +8,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from tests.bench._environment import cache
+from tools.build import cache
 
 SOURCES = Path(__file__).parent / "load"
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.bench.gateway.environments import MissingError, environment
+from tools.environment import MissingError, environment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -164,7 +164,15 @@ def _litellm(place: Place, stack: ExitStack) -> Target:
     model = {"model": f"openai/{STUB_MODEL}", "api_base": place.upstream, "api_key": "none"}
     listed = [{"model_name": STUB_MODEL, "litellm_params": model}]
     config.write_text(json.dumps({"model_list": listed, "general_settings": {"master_key": key}}))  # JSON is YAML
-    command = [str(environment("litellm") / "litellm"), "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
+    command = [
+        str(environment(HERE / "litellm.txt") / "litellm"),
+        "--config",
+        str(config),
+        "--port",
+        str(port),
+        "--host",
+        "127.0.0.1",
+    ]
     process, log = _process(
         place, stack, "litellm", [*command, "--num_workers", "1", "--telemetry", "False"], LITELLM_LOCAL_MODEL_COST_MAP="True"
     )
@@ -173,7 +181,7 @@ def _litellm(place: Place, stack: ExitStack) -> Target:
 
 def _vllm_router(place: Place, stack: ExitStack) -> Target:
     port = free_port()
-    command = [str(environment("vllm-router") / "vllm-router"), "--worker-urls", place.upstream.removesuffix("/v1")]
+    command = [str(environment(HERE / "vllm-router.txt") / "vllm-router"), "--worker-urls", place.upstream.removesuffix("/v1")]
     options = ["--host", "127.0.0.1", "--port", str(port), "--policy", "round_robin", "--log-level", "error"]
     limits = ["--max-concurrent-requests", CONCURRENCY, "--prometheus-port", str(free_port())]
     process, log = _process(place, stack, "vllm-router", [*command, *options, *limits])
