@@ -24,6 +24,8 @@ SECRETS = (
     "embedder_key",
     "rerank_key",
     "opik_key",
+    "forge_token",
+    "judge_key",
 )
 
 
@@ -70,6 +72,18 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     teacher_key: str = ""  # of that server
     teacher_concurrency: Positive = 8  # extracts it is asked about at a time
     teacher_timeout: Seconds = 120.0  # seconds for one reply, retries included
+
+    # artifacts
+    artifacts_url: str = ""  # a path or s3://bucket/prefix (credentials from AWS_*); empty: files under home
+    s3_endpoint: str = ""  # https://... of an S3 server that is not AWS's
+
+    # release
+    forge: str = ""  # github:owner/repository or gitlab:group/project, where releases are pull requests; empty: pushes
+    forge_url: str = ""  # of a forge's API that is not github.com's or gitlab.com's
+    forge_token: str = ""  # that may push branches and open pull requests there
+    judge_url: str = ""  # an OpenAI-compatible server whose model marks answers, ending in /v1
+    judge_name: str = ""  # by which that server calls its model
+    judge_key: str = ""  # of that server
 
     # answer
     model_url: str = ""  # an OpenAI-compatible server, ending in /v1; empty: the extractive answerer

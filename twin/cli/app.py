@@ -8,7 +8,22 @@ from typing import Annotated
 
 import typer
 
-from twin.cli import ask, config, dataset, dataset_review, doctor, documents, index, init, keys, model, release, serve, traces
+from twin.cli import (
+    ask,
+    config,
+    dataset,
+    dataset_review,
+    doctor,
+    documents,
+    index,
+    index_snapshot,
+    init,
+    keys,
+    model,
+    release,
+    serve,
+    traces,
+)
 
 app = typer.Typer(
     help="An assistant that answers from its author's own writing and code, with citations.",
@@ -43,6 +58,8 @@ def root(
 app.command("init")(init.init)
 app.command("up")(serve.up)
 app.add_typer(documents.app, name="documents")
+index.app.command("snapshot")(index_snapshot.snapshot)
+index.app.command("restore")(index_snapshot.restore)
 app.add_typer(index.app, name="index")
 app.add_typer(release.app, name="release")
 dataset.app.command("review")(dataset_review.review)

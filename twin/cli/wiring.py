@@ -11,6 +11,7 @@ from twin.errors import SettingsError
 
 if TYPE_CHECKING:
     from twin.documents.ports import DocumentStore, Fetcher
+    from twin.drivers.artifacts import Artifacts
     from twin.drivers.keys import Keys
     from twin.index.chunk import Limits
     from twin.index.ports import Embedder, IndexStore
@@ -127,6 +128,15 @@ def limits(here: Place) -> Limits:
 
     s = here.settings
     return Limits(s.chunk_article, s.chunk_post, s.chunk_repository)
+
+
+def artifacts(here: Place) -> Artifacts:
+    """Where artifacts are kept: `artifacts_url`, else the twin's home."""
+    from twin.drivers.artifacts import Artifacts
+
+    s = here.settings
+    kept = s.artifacts_url or str(here.made() / "artifacts")
+    return Artifacts(kept if "://" in kept else str(here.folder / kept), s.s3_endpoint)
 
 
 def release_id(here: Place) -> str:

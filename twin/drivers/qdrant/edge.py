@@ -124,6 +124,14 @@ class EdgeIndexes:
     async def drop(self, index: str) -> None:
         await self._call("drop", index)
 
+    async def snapshot(self, index: str, into: Path) -> tuple[IndexInfo, str]:
+        """Save `index` (empty: the live one) at the absolute path `into`, while writers wait; also its documents' digest."""
+        return await self._call("snapshot", index, str(into))  # type: ignore[no-any-return]
+
+    async def restore(self, saved: Path, *, replace: bool = False) -> IndexInfo:
+        """Make the index that was saved at the absolute path `saved`; `replace` one of its name. Raises RefusedError."""
+        return await self._call("restore", str(saved), replace)  # type: ignore[no-any-return]
+
     async def search(
         self, index: str, *, vector: Sequence[float] | None, text: str, filter: Filter, limit: int
     ) -> Sequence[Passage]:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
+from twin.drivers.qdrant import snapshot
 from twin.drivers.qdrant.payload import DENSE, KEYWORDS, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload, searched
 from twin.drivers.qdrant.room import require_room, taken
 from twin.errors import IndexStoreError, RefusedError
@@ -172,6 +173,41 @@ class Engine:
             shard.close()
         if place.is_dir():  # repeated by a client whose owner was killed before it answered, it may be gone
             shutil.rmtree(place)
+
+    @mapped
+    def snapshot(self, index: str, into: str) -> tuple[IndexInfo, str]:
+        """Save an index below `into`. Returns what it is, and the digest of the documents that it holds."""
+        name = index or self.live()
+        meta = self._meta(name)
+        require_room(Path(into).parent, taken(self._place(name)))
+        self._shard(name).flush()
+        snapshot.save(self._place(name), meta, Path(into))
+        return meta.info(chunks=self._count(name), live=name == self.live()), snapshot.documents_digest(self._all(name))
+
+    @mapped
+    def restore(self, saved: str, replace: bool) -> IndexInfo:
+        """Make the index that was saved in `saved`, its revisions and recall unknown. `replace` one of the same name."""
+        meta = snapshot.told(Path(saved))
+        place = self._place(meta.name)
+        if (place / "meta.json").exists() and not replace:
+            raise RefusedError(f"index {meta.name} is there already: give --replace, or drop it with `twin index prune`")
+        require_room(self._folder, taken(place))
+        made = snapshot.unpacked(Path(saved), meta, self._folder, self._q)
+        (place / "meta.json").unlink(missing_ok=True)  # from here on it is half made
+        if shard := self._shards.pop(meta.name, None):
+            shard.close()
+        shutil.rmtree(place, ignore_errors=True)
+        made.rename(place)
+        self._write_meta(meta)
+        return meta.info(chunks=self._count(meta.name), live=meta.name == self.live())
+
+    def _all(self, index: str) -> Iterator[Chunk]:
+        offset: Any = None
+        while True:
+            page, offset = self._scroll(index, PAGE, offset, None)
+            yield from page
+            if offset is None:
+                return
 
     @mapped
     def search(self, index: str, vector: Sequence[float] | None, text: str, filter: Filter, limit: int) -> Sequence[Passage]:
