@@ -7,15 +7,15 @@ is about 100 bytes a word of what is held out.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from zlib import crc32
 
+from twin.dataset.words import words
+
 RUN = 8  # words
 MOST = 0.5  # of the runs of either text may be shared
 COMMON = 32  # texts that are remembered for one run: what more of them share tells nothing
-_WORD = re.compile(r"\w+")
 
 
 class HeldOut:
@@ -57,8 +57,8 @@ class HeldOut:
 
 
 def _runs(text: str) -> Iterator[int]:
-    words = [crc32(word.encode("utf-8", "replace")) for word in _WORD.findall(text.lower())]
-    if 0 < len(words) < RUN:
-        yield hash(tuple(words))
-    for at in range(len(words) - RUN + 1):
-        yield hash(tuple(words[at : at + RUN]))  # of numbers, so the same in every process
+    found = list(map(crc32, words(text)))
+    if 0 < len(found) < RUN:
+        yield hash(tuple(found))
+    for at in range(len(found) - RUN + 1):
+        yield hash(tuple(found[at : at + RUN]))  # of numbers, so the same in every process

@@ -44,7 +44,7 @@ def form(example: Example) -> str:
     words = _LETTERS.findall(example.answer)
     if sum(map(len, words)) < LEAST_LETTERS * len(example.answer):
         return "markup only"
-    if len(words) < FEWEST_WORDS and max(map(len, words), default=0) < SHORTEST_ANSWER:  # Chinese has no spaces
+    if len(words) < FEWEST_WORDS and sum(map(len, words)) < SHORTEST_ANSWER:  # Chinese has no spaces
         return "too few words"
     if len(max(example.answer.split(), key=len, default="")) > LONGEST_WORD and example.answer.isascii():
         return "no text"

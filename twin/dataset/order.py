@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine
 from typing import Any, TypeVar
 
+AHEAD = 8  # results that wait for an earlier one, for each item that is worked on
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -14,16 +15,25 @@ R = TypeVar("R")
 async def in_order(
     items: AsyncIterable[T], work: Callable[[T], Coroutine[Any, Any, R]], concurrency: int
 ) -> AsyncGenerator[R, None]:
-    """Results in order; at most `concurrency` items are worked on or wait for an earlier one. The first error ends all work."""
+    """Results in order, `concurrency` items worked on at a time. The first error ends all work.
+
+    A slow item holds the others up only once AHEAD times as many have been done behind it.
+    """
     if concurrency == 1:  # no task for what does not wait
         async for item in items:
             yield await work(item)
         return
     running: deque[asyncio.Task[R]] = deque()
+    turn = asyncio.Semaphore(concurrency)
+
+    async def in_turn(item: T) -> R:
+        async with turn:
+            return await work(item)
+
     try:
         async for item in items:
-            running.append(asyncio.create_task(work(item)))
-            if len(running) >= concurrency:
+            running.append(asyncio.create_task(in_turn(item)))
+            if len(running) >= concurrency * AHEAD:
                 yield await _first(running)
         while running:
             yield await _first(running)

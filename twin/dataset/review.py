@@ -1,8 +1,8 @@
 """Scored answers -> preference examples for a person to approve. Pure; knows no terminal and no store.
 
 An answer that was marked down is rejected, and chosen is what should have been said: the comment, where it is long enough to be
-an answer, else the first passage that the answer was made from. One that was marked up is chosen, and rejected is another answer to
-the same question that was marked down; without one there is nothing to compare it with.
+an answer, else the first passage that the answer was made from. One that was marked up is chosen, and rejected is another
+answer to the same question that was marked down; without one there is nothing to compare it with.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def examples(extract: Extract) -> Iterator[Example]:
 
 def _prose(extract: Extract) -> Iterator[Example]:
     found = headings(extract.text)
-    if extract.position == 0 and (first := _PARAGRAPH.search(extract.text)) and FEWEST <= len(first[1]) <= LONGEST_SUMMARY:
+    first = _PARAGRAPH.search(extract.text, 0, found[1].start if len(found) > 1 else len(extract.text))
+    if extract.position == 0 and first and FEWEST <= len(first[1]) <= LONGEST_SUMMARY:
         yield _made(extract, "summary", SUMMED, first[1].strip())
     opening = extract.text[: found[0].start if found else None].strip()
     if len(opening) >= FEWEST:

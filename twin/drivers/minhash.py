@@ -7,10 +7,10 @@ Knows no example.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from twin.dataset.words import words
 from twin.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 NEAR = 0.7  # estimated Jaccard similarity from which two texts are near-duplicates
 PERMUTATIONS, BANDS, SEED = 128, 32, 42
 TRIPLE = 3
-_WORD = re.compile(rb"[0-9a-z_\x80-\xff]+")
 
 
 class MinHashSimilar:
@@ -55,7 +54,7 @@ class MinHashSimilar:
 
 def _triples(text: str) -> list[bytes]:
     """Each three words in a row; a text of fewer words is one. A text without any is itself, so that two of them differ."""
-    words = _WORD.findall(text.lower().encode("utf-8", "replace"))
-    if len(words) < TRIPLE:
-        return [b" ".join(words) or text.encode("utf-8", "replace")]
-    return list(map(b" ".join, zip(words, words[1:], words[2:], strict=False)))
+    found = words(text)
+    if len(found) < TRIPLE:
+        return [b" ".join(found) or text.encode("utf-8", "replace")]
+    return list(map(b" ".join, zip(found, found[1:], found[2:], strict=False)))

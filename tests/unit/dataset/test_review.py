@@ -1,0 +1,94 @@
+import pytest
+
+from twin.cli.dataset_review import decide
+from twin.dataset.review import proposals
+from twin.records import Span, Trace
+
+QUESTION = "What is a tombstone for?"
+CORRECTION = "It remembers a document that is gone, so that the index can forget it."
+PASSAGE = {"chunk": "c1", "document": "d" * 32, "author": "ada", "text": "A tombstone remembers a document that is gone."}
+OTHER = {"chunk": "c2", "document": "e" * 32, "author": "ben", "text": "Something else."}
+
+
+def trace(id, score, text="It is a stone.", comment="", question=QUESTION, passages=(OTHER, PASSAGE), cited=("c1",)):
+    root = Span(
+        id="1", parent="", name="answer", start=0, end=1,
+        input={"question": question}, output={"text": text, "citations": [{"chunk": one} for one in cited]},
+    )  # fmt: skip
+    retrieve = Span(id="2", parent="1", name="retrieve", start=0, end=1, output=list(passages))
+    scores = {"feedback": score} if score is not None else {}
+    return Trace(
+        id=id, release="r", index="i", model="m", thread="", status="ok", spans=(root, retrieve), scores=scores, comment=comment
+    )
+
+
+async def proposed(*traces):
+    async def given():
+        for one in traces:
+            yield one
+
+    return await proposals(given())
+
+
+async def test_an_answer_marked_down_is_rejected_for_the_correction():
+    (one,) = await proposed(trace("t", -1.0, comment=CORRECTION))
+    made = one.example
+    assert (made.instruction, made.answer, made.rejected, made.origin) == (QUESTION, CORRECTION, "It is a stone.", "feedback")
+    assert (made.document, made.author, one.documents) == ("d" * 32, "ada", ("d" * 32,))
+
+
+async def test_without_a_correction_the_cited_passage_is_preferred():
+    (one,) = await proposed(trace("t", -1.0, comment="wrong"))
+    assert (one.example.answer, one.comment) == (PASSAGE["text"], "wrong")
+    (one,) = await proposed(trace("t", -1.0, cited=()))
+    assert (one.example.answer, one.documents) == (OTHER["text"], ("e" * 32, "d" * 32))
+
+
+async def test_an_answer_marked_up_is_chosen_before_one_to_the_same_question_that_was_marked_down():
+    up, down = (
+        trace("a", 1.0, "It remembers what is gone."),
+        trace("b", -1.0, question=" what is a TOMBSTONE for? ", passages=()),
+    )
+    (one,) = await proposed(up, down)
+    assert (one.example.answer, one.example.rejected) == ("It remembers what is gone.", "It is a stone.")
+    assert await proposed(up) == []
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        trace("t", None),
+        trace("t", 0.0),
+        trace("t", -1.0, text=" "),
+        trace("t", -1.0, question=""),
+        trace("t", -1.0, passages=()),
+    ],
+)
+async def test_nothing_is_proposed_where_nothing_can_be_learned(one):
+    assert await proposed(one) == []
+
+
+async def test_the_same_example_is_proposed_once():
+    assert len(await proposed(trace("a", -1.0, comment=CORRECTION), trace("b", -1.0, comment=CORRECTION))) == 1
+
+
+class Decisions(dict):
+    async def decide(self, example, documents, *, approved):
+        self[example.id] = approved
+
+
+async def waiting(count):
+    return await proposed(*(trace(str(n), -1.0, comment=CORRECTION, question=f"{QUESTION} {n}") for n in range(count)))
+
+
+async def test_keys_approve_turn_down_skip_and_quit():
+    found, store = await waiting(5), Decisions()
+    keys = iter("ynsq")
+    done = await decide(found, store, lambda: next(keys))
+    assert (done.approved, done.turned_down, done.waiting) == (1, 1, 3)
+    assert store == {found[0].example.id: True, found[1].example.id: False}
+
+
+async def test_all_may_be_approved_without_a_terminal():
+    store = Decisions()
+    assert (await decide(await waiting(3), store, None)).approved == len(store) == 3
