@@ -2,11 +2,191 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from twin.cli.output import Output, OutputOption, say, show, table
+from twin.cli.place import Place, place
+from twin.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from twin.cli.evaluating import Asking
+    from twin.release.evaluate import Trial
+    from twin.release.gate import Verdict
+    from twin.release.report import Report, Summary
+    from twin.release.thresholds import Thresholds
+
 app = typer.Typer(help="Adapter -> release.", no_args_is_help=True, rich_markup_mode=None)
+
+ReportArgument = Annotated[
+    Path | None, typer.Argument(metavar="REPORT", help="The report's folder or file.", show_default="the newest below .twin/")
+]
 
 
 @app.callback()
 def root() -> None:
     """Adapter -> release: evaluate a candidate, pass it through the gate."""
+
+
+@app.command()
+def evaluate(
+    context: typer.Context,
+    candidate: Annotated[str, typer.Option(help="NAME=PIN: its name at the model server; its folder or sha256:...")],
+    dataset: Annotated[Path, typer.Option(help="The dataset's folder: what was trained on, and the questions.")],
+    running: Annotated[str, typer.Option(help="NAME=PIN of the release that runs.")] = "",
+    base: Annotated[str, typer.Option(help="NAME=PIN of the base model, when nothing runs yet.")] = "",
+    questions: Annotated[
+        Path | None, typer.Option(help="JSONL or YAML of other questions.", show_default="the dataset's test split")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Ask the bare models, without passages.")] = False,
+    judge: Annotated[bool, typer.Option("--judge", help="Let the model of judge_url mark the answers.")] = False,
+    no_perplexity: Annotated[bool, typer.Option("--no-perplexity", help="For a server that is no vLLM.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many questions, evenly taken.")] = 1000,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Of each answer.")] = 512,
+    at_a_time: Annotated[int, typer.Option(min=1, max=256, help="Questions asked at a time.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
+    resamples: Annotated[int, typer.Option(min=100, max=1_000_000, help="For the intervals.")] = 10_000,
+    out: Annotated[Path | None, typer.Option("--out", help="Write it to this folder.", show_default="below .twin/")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Ask candidate and running release the same held-out questions, measure the answers, and write a report."""
+    from twin.cli.evaluating import Asking
+    from twin.cli.reports import PAGE, REPORT, folder_of, save
+
+    here = place(context)
+    trial = _trial(candidate, running, base, dataset, questions, limit)
+    asking = Asking(plain=plain, judge=judge, perplexity=not no_perplexity, max_tokens=max_tokens)
+    report = asyncio.run(_evaluated(here, trial, asking, at_a_time=at_a_time, seed=seed, resamples=resamples))
+    folder = out or folder_of(here.made() / "reports", report)
+    save(folder, report)
+    made = {"report": folder / REPORT, "page": folder / PAGE, "digest": report.digest, "questions": len(report.rows)}
+    if not show({**made, "measures": report.measures}, output):
+        _print(report)
+        say(f"{folder / PAGE}\n`twin release gate {folder}` says whether it passes")
+
+
+def _trial(candidate: str, running: str, base: str, dataset: Path, questions: Path | None, limit: int) -> Trial:
+    from twin.cli.evaluating import read_dataset, side
+    from twin.release.evaluate import Trial
+
+    if bool(running) == bool(base):
+        raise ReleaseError("give either --running NAME=PIN, or --base NAME=PIN when nothing runs yet")
+    one = side(candidate, "--candidate", "adapter")
+    other = side(running, "--running", "adapter") if running else side(base, "--base", "base")
+    held, training, pins = read_dataset(dataset, questions)
+    step = max(1, len(held) / limit)
+    held = [held[int(at * step)] for at in range(min(limit, len(held)))]
+    return Trial(candidate=one, running=other, held=held, training=training, inputs=pins)
+
+
+async def _evaluated(here: Place, trial: Trial, asking: Asking, *, at_a_time: int, seed: int, resamples: int) -> Report:
+    from dataclasses import replace
+
+    from twin.cli.evaluating import examiners
+    from twin.cli.progress import Progress
+    from twin.release.evaluate import evaluate as run
+
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    async with examiners(here, asking, (trial.candidate.name, trial.running.name)) as (by, pins):
+        with Progress("questions") as progress:
+            return await run(
+                replace(trial, inputs={**trial.inputs, **pins}),
+                by,
+                made=made,
+                seed=seed,
+                resamples=resamples,
+                at_a_time=at_a_time,
+                on_progress=progress.set,
+            )
+
+
+@app.command()
+def gate(
+    context: typer.Context,
+    report: ReportArgument = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(help="What must be shown.", show_default="thresholds.yaml of the twin's folder")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Hold a report against the thresholds (exit status 3 when the candidate is refused)."""
+    from twin.cli.reports import load, newest, save
+    from twin.release.gate import decide, enforce
+    from twin.release.report import digest_of
+
+    here = place(context)
+    folder, held = load(report or newest(here.home / "reports"))
+    verdict = decide(held, _thresholds(thresholds or here.folder / "thresholds.yaml"))
+    if held.digest == digest_of(held):
+        save(folder, held, verdict)
+    if not show(verdict, output):
+        _print_verdict(verdict)
+    enforce(verdict)
+
+
+def _thresholds(file: Path) -> Thresholds:
+    from twin.release.thresholds import parse
+
+    try:
+        return parse(file.read_bytes(), str(file))
+    except OSError as exc:
+        raise ReleaseError(
+            f"{file}: cannot be read ({exc.strerror}); docs/guides/evaluation.md says what stands in it"
+        ) from exc
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    rows = [
+        (
+            "ok" if check.passed else "no",
+            check.measure,
+            "" if check.gain is None else f"{check.gain:+.4f}",
+            "" if check.low is None or check.high is None else f"{check.low:+.4f} to {check.high:+.4f}",
+            check.wanted,
+        )
+        for check in verdict.checks
+    ]
+    table(("", "measure", "gain", "interval", "wanted"), rows, right=("gain",))
+    if verdict.passed:
+        say("pass: the candidate may be promoted")
+
+
+@app.command("show")
+def show_report(context: typer.Context, report: ReportArgument = None, output: OutputOption = Output.TABLE) -> None:
+    """Show a report and the verdict on it."""
+    from twin.cli.reports import PAGE, load, newest, verdict_of
+    from twin.release.report import digest_of
+
+    here = place(context)
+    folder, held = load(report or newest(here.home / "reports"))
+    verdict = verdict_of(folder, held)
+    if show({"report": held, "verdict": verdict}, output):
+        return
+    if held.digest != digest_of(held):
+        say("this report was changed after it was made; the gate will refuse it")
+    _print(held)
+    for reason in verdict.reasons if verdict else ():
+        say(f"refused: {reason}")
+    say(f"{'not judged yet' if verdict is None else verdict.verdict} · {folder / PAGE}")
+
+
+def _print(report: Report) -> None:
+    rows = [(name, *_cells(summary)) for name, summary in report.measures.items()]
+    columns = ("measure", "running", "candidate", "difference", "95 % interval", "questions")
+    table(columns, rows, right=columns[1:4], empty="nothing was measured")
+
+
+def _cells(summary: Summary) -> tuple[str, ...]:
+    if summary.difference is None:
+        return "", "", "", "", "0"
+    numbers = (summary.running, summary.candidate)
+    return (
+        *(f"{number:.4f}" for number in numbers if number is not None),
+        f"{summary.difference:+.4f}",
+        f"{summary.low:+.4f} to {summary.high:+.4f}",
+        str(summary.questions),
+    )

@@ -26,10 +26,14 @@ _SHOWN = 3
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One rule on one report. `gain` is the mean difference in the direction of better; `low` is None where none was made."""
+    """One rule on one report. `gain` is the mean difference in the direction of better, `bound` the least that `low` may be.
+
+    What could not be judged has no numbers.
+    """
 
     measure: str
     wanted: str
+    bound: float
     confidence: float
     gain: float | None
     low: float | None
@@ -151,6 +155,7 @@ def _check(rule: Rule, gains: np.ndarray, means: np.ndarray, documents: int) -> 
     return Check(
         measure=rule.measure,
         wanted=rule.wanted,
+        bound=rule.gain,
         confidence=rule.confidence,
         gain=gain,
         low=low,
@@ -161,7 +166,14 @@ def _check(rule: Rule, gains: np.ndarray, means: np.ndarray, documents: int) -> 
 
 def _unknown(rule: Rule) -> Check:
     return Check(
-        measure=rule.measure, wanted=rule.wanted, confidence=rule.confidence, gain=None, low=None, high=None, passed=False
+        measure=rule.measure,
+        wanted=rule.wanted,
+        bound=rule.gain,
+        confidence=rule.confidence,
+        gain=None,
+        low=None,
+        high=None,
+        passed=False,
     )
 
 

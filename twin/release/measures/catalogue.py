@@ -29,7 +29,7 @@ class Measure:
         return 1 if self.better is Better.HIGHER else -1
 
 
-_JUDGE, _PASSAGES = "--judge", "answers made from passages (leave --plain out)"
+_JUDGE, _PASSAGES, _VLLM = "--judge", "answers made from passages (leave --plain out)", "a vLLM (leave --no-perplexity out)"
 MEASURES: dict[str, Measure] = {
     "judge.accuracy": Measure(
         Better.HIGHER, "1 to 5", "says what the author's answer says, by a judge in both orders", _JUDGE, 2
