@@ -59,7 +59,7 @@ def rank_of(folder: Path) -> int:
 
 def save_adapter(model: Any, folder: Path, base: str) -> None:
     """Write PEFT's two files as the same bytes for the same weights: no path of this machine, no order of a set."""
-    model.save_pretrained(str(folder), selected_adapters=["default"], safe_serialization=True)
+    model.save_pretrained(str(folder), selected_adapters=["default"], safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / CONFIG
     config = json.loads(path.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ from twin.model.machine import main_process, memory, together
 from twin.model.meter import JsonLines, Meter, PrometheusFile, Sink
 from twin.model.plan import Plan, Trained
 from twin.model.runs import Run
-from twin.model.trainers import trainer
+from twin.model.trainers import restored, trainer
 from twin.model.watch import Stopped, Watch, attached
 
 
@@ -65,7 +65,8 @@ class Attempt:
         try:
             if self._before is None:
                 self._before = self._measured()["eval_loss"]
-            self._trainer.train(resume_from_checkpoint=str(self._from) if self._from else None)
+            if self._from is None or not restored(self._trainer, self._from):
+                self._trainer.train(resume_from_checkpoint=str(self._from) if self._from else None)
             if self._watch.stopped:
                 return None
             after = self._measured()
@@ -95,7 +96,7 @@ class Attempt:
             "final_loss": losses[-1],
             "steps": state.global_step,
             "tokens": int(state.num_input_tokens_seen),
-            "tokens_per_second": round(state.num_input_tokens_seen / seconds, 1),
+            "tokens_per_second": round(state.num_input_tokens_seen / seconds, 1) if seconds else 0.0,
             "seconds": round(seconds, 1),
             "memory": memory(),
             "examples": len(self._talk.train),

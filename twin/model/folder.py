@@ -58,6 +58,7 @@ def moved(made: Path, target: Path) -> None:
 
 def _settle(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
+        path.chmod(0o755 if path.is_dir() else 0o644)  # a server under another user reads it; some libraries write 0600
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -41,27 +41,28 @@ class Sink(Protocol):
 
 
 class Meter:
-    """Turns (step, loss, tokens so far) into readings. `before` is what earlier runs of the same training took, in seconds."""
+    """Turns (step, loss, tokens so far) into readings. `before` is the seconds of steps that earlier attempts took."""
 
     def __init__(
         self, stage: str, recipe: str, clock: Callable[[], float], memory: Callable[[], int], before: float = 0.0
     ) -> None:
         self._stage, self._recipe, self._clock, self._memory, self._before = stage, recipe, clock, memory, before
-        self._started = clock()
+        self._started = self._last = 0.0
         self._seen: deque[tuple[float, int, int]] = deque(maxlen=WINDOW)
 
     @property
     def seconds(self) -> float:
-        """How long it has been, runs before this one included."""
-        return self._before + self._clock() - self._started
+        """How long the steps took so far, earlier attempts included; loading and measuring are none."""
+        return self._before + self._last - self._started
 
     def begin(self, step: int, tokens: int) -> None:
         """The first step is about to be made."""
-        self._seen.append((self._clock(), step, tokens))
+        self._started = self._last = self._clock()
+        self._seen.append((self._started, step, tokens))
 
     def read(self, *, step: int, steps: int, loss: float, learning_rate: float, gradient_norm: float, tokens: int) -> Reading:
         """The reading after `step`; rates are over the last steps, 0 where there is nothing to divide by."""
-        now = self._clock()
+        now = self._last = self._clock()
         then, at, counted = self._seen[0] if self._seen else (now, step, tokens)
         self._seen.append((now, step, tokens))
         passed = now - then
@@ -101,7 +102,7 @@ HELP = {
     "tokens": "Tokens trained on so far, without padding.",
     "tokens_per_second": "The same over the last steps.",
     "memory": "Peak memory in bytes: the device's, or the process's without one.",
-    "seconds": "Seconds since the run began, interruptions left out.",
+    "seconds": "Seconds that the steps took so far.",
     "eta": "Seconds that are left at this rate.",
 }
 UNITS = {"memory": "memory_bytes", "eta": "eta_seconds"}

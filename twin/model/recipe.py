@@ -116,7 +116,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def builtins(self) -> dict[str, Any]:
         """All it says as plain values, from which `msgspec.convert` makes it again."""
-        return dict(msgspec.to_builtins(self))
+        return dict(msgspec.json.decode(msgspec.json.encode(self)))
 
     def training(self, stage: Stage) -> Training:
         """How `stage` trains."""

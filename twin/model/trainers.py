@@ -7,6 +7,7 @@ from typing import Any
 
 from twin.errors import TrainingError
 from twin.model.base import Found, load_model, precision
+from twin.model.batches import ByLength
 from twin.model.conversations import Conversations
 from twin.model.library import library
 from twin.model.recipe import Dpo, Recipe, Sft, Stage, Training
@@ -42,8 +43,34 @@ def trainer(
         callbacks=[callback],
     )
     made.remove_callback(PrinterCallback)
+    if not (stage == "sft" and recipe.sft.packing):
+        order = ByLength(_lengths(made.train_dataset), recipe.training(stage).batch, recipe.seed)
+        made._get_train_sampler = lambda *_: order  # noqa: SLF001  the one place where the library lets it be chosen
     made.create_model_card = lambda *_, **__: None  # ours is written once, at the end
     return made
+
+
+def _lengths(rows: Any) -> list[int]:
+    """Tokens of each example that the trainer has prepared; of a preference the longer side."""
+    if "input_ids" in rows.column_names:
+        return [len(ids) for ids in rows["input_ids"]]
+    sides = zip(rows["prompt_ids"], rows["chosen_ids"], rows["rejected_ids"], strict=True)
+    return [len(prompt) + max(len(chosen), len(rejected)) for prompt, chosen, rejected in sides]
+
+
+def restored(trained: Any, checkpoint: Path) -> bool:
+    """Whether `checkpoint` is of the last step; then its weights and its history are put into the trainer, which would
+    make one step more if it were asked to go on.
+    """
+    from peft import load_peft_weights, set_peft_model_state_dict
+    from transformers import TrainerState
+
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    if state.global_step < state.max_steps:
+        return False
+    set_peft_model_state_dict(trained.model, load_peft_weights(str(checkpoint)))
+    trained.state = state
+    return True
 
 
 def _arguments(recipe: Recipe, stage: Stage, run: Path, tracker: str) -> Any:
@@ -51,15 +78,7 @@ def _arguments(recipe: Recipe, stage: Stage, run: Path, tracker: str) -> Any:
     how = recipe.training(stage)
     shared = _shared(recipe, how, run, tracker)
     if isinstance(how, Sft):
-        # Examples of like length share a batch: less padding, the same examples.
-        grouping = "random" if how.packing else "group_by_length"
-        return trl.SFTConfig(
-            **shared,
-            completion_only_loss=True,
-            packing=how.packing,
-            eval_packing=False,
-            train_sampling_strategy=grouping,
-        )
+        return trl.SFTConfig(**shared, completion_only_loss=True, packing=how.packing, eval_packing=False)
     beta = how.beta if isinstance(how, Dpo) else 0.0
     return trl.DPOConfig(**shared, beta=beta)
 
@@ -111,7 +130,10 @@ def _model(recipe: Recipe, stage: Stage, found: Found, parent: Path | None) -> t
         return _unsloth(recipe, stage, found, parent), None
     model = load_model(recipe.base, found)
     if parent:
-        return PeftModel.from_pretrained(model, str(parent), is_trainable=True), None
+        adapted = PeftModel.from_pretrained(model, str(parent), is_trainable=True)
+        for config in adapted.peft_config.values():  # PEFT would look for a base of this name on the hub at every save
+            config.base_model_name_or_path = str(found.folder)
+        return adapted, None
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
     if unknown := sorted(set(lora.modules) - names):
         raise TrainingError(f"lora.modules: base {found.name} has no {', '.join(unknown)}")
