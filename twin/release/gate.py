@@ -7,7 +7,7 @@ rules must be kept at once, so testing many needs no correction (Berger, Technom
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -62,8 +62,8 @@ def decide(report: Report, thresholds: Thresholds) -> Verdict:
     if not possible(report):
         reasons.append("seed or number of resamples is none that an evaluation has")
         return _verdict(report, thresholds, reasons, [_unknown(rule) for rule in thresholds.rules])
-    lacking = {rule: list(_unmeasured(report, rule)) for rule in thresholds.rules}
-    reasons += [reason for found in lacking.values() for reason in found]
+    lacking = {rule: _unmeasured(report, rule) for rule in thresholds.rules}
+    reasons += _grouped(lacking)
     checks = [_unknown(rule) for rule, found in lacking.items() if found]
     checks += _checks(report, [rule for rule, found in lacking.items() if not found])
     reasons += [_too_bad(check) for check in checks if check.low is not None and not check.passed]
@@ -114,28 +114,31 @@ def _follows(report: Report) -> bool:
     return all(one == other or (one is not None and other is not None and abs(one - other) <= _NEARLY) for one, other in pairs)
 
 
-def _unmeasured(report: Report, rule: Rule) -> Iterator[str]:
-    """Why the scores of one rule's measure cannot be judged."""
-    name = rule.measure
-    rows = report.rows
+def _grouped(lacking: Mapping[Rule, str]) -> list[str]:
+    """Each reason once, with the measures that it holds for."""
+    measures: dict[str, list[str]] = {}
+    for rule, reason in lacking.items():
+        if reason:
+            measures.setdefault(reason, []).append(rule.measure)
+    return [f"{', '.join(names)}: {reason}" for reason, names in measures.items()]
+
+
+def _unmeasured(report: Report, rule: Rule) -> str:
+    """Why the scores of one rule's measure cannot be judged; empty when they can."""
+    name, rows = rule.measure, report.rows
     if not any(name in row.scores for row in rows):
-        yield f"{name}: was not measured: it needs {MEASURES[name].needs}"
-        return
+        return f"was not measured: it needs {MEASURES[name].needs}"
     missing = [row.id for row in rows if None in row.scores.get(name, (None,))]
     if missing:
-        yield f"{name}: {len(missing)} of {len(rows)} questions have no score ({_some(missing)})"
-    elif len(rows) < rule.questions:
-        yield f"{name}: {len(rows)} questions, and at least {rule.questions} are asked for"
-    else:
-        yield from _too_few(report, rule, len({row.document for row in rows}))
-
-
-def _too_few(report: Report, rule: Rule, documents: int) -> Iterator[str]:
+        return f"{len(missing)} of {len(rows)} questions have no score ({_some(missing)})"
+    if len(rows) < rule.questions:
+        return f"{len(rows)} questions, and at least {rule.questions} are asked for"
+    documents = len({row.document for row in rows})
     if documents < (least := least_documents(rule.confidence)):
-        yield f"{rule.measure}: {documents} documents say nothing at a confidence of {rule.confidence:g}: at least {least}"
-    elif report.resamples < (needed := least_resamples(rule.confidence, documents)):
-        few = f"{report.resamples} resamples are too few at a confidence of {rule.confidence:g}"
-        yield f"{rule.measure}: {few}: at least {needed}"
+        return f"{documents} documents say nothing at a confidence of {rule.confidence:g}: at least {least}"
+    if report.resamples < (needed := least_resamples(rule.confidence, documents)):
+        return f"{report.resamples} resamples are too few at a confidence of {rule.confidence:g}: at least {needed}"
+    return ""
 
 
 def _checks(report: Report, rules: Sequence[Rule]) -> list[Check]:
@@ -180,7 +183,7 @@ def _unknown(rule: Rule) -> Check:
 def _too_bad(check: Check) -> str:
     low, high = check.low or 0.0, check.high or 0.0
     if low >= 0:
-        what = f"is better, and by no more than {low:.4g} for certain"
+        what = f"is better, but only by {low:.4g} for certain"
     else:
         what = f"{'is' if high < 0 else 'may be'} worse, by up to {-low:.4g}"
     shown = f"{check.confidence * 100:g} % interval of the gain: {low:+.4g} to {high:+.4g}"
@@ -188,5 +191,5 @@ def _too_bad(check: Check) -> str:
 
 
 def _some(ids: Sequence[str]) -> str:
-    shown = ", ".join("".join(c if c.isprintable() else "\ufffd" for c in id)[:40] for id in ids[:_SHOWN])
+    shown = ", ".join("".join(c if c.isprintable() else "\ufffd" for c in id)[:12] for id in ids[:_SHOWN])
     return shown + (", ..." if len(ids) > _SHOWN else "")

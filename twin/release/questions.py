@@ -62,8 +62,11 @@ def yaml_rows(data: bytes, name: str) -> Iterator[Mapping[str, Any]]:
 
     try:
         value = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
-        raise ReleaseError(f"{name}: not YAML: {' '.join(str(exc).split())}") from exc
+    except yaml.MarkedYAMLError as exc:
+        line = f":{exc.problem_mark.line + 1}" if exc.problem_mark else ""
+        raise ReleaseError(f"{name}{line}: not YAML: {exc.problem}") from exc
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as exc:
+        raise ReleaseError(f"{name}: not YAML: {type(exc).__name__}") from exc
     if not isinstance(value, list):
         raise ReleaseError(f"{name}: a list of questions was expected")
     for number, row in enumerate(value, 1):

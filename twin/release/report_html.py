@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from twin.release.gate import Check, Verdict
+from twin.release.gate import PINNED, Check, Verdict
 from twin.release.measures.catalogue import MEASURES, Better, Measure
 from twin.release.report import Report, Row, Summary, scores
 from twin.release.report_examples import Example, examples
@@ -19,6 +19,7 @@ from twin.release.report_plots import Interval, distributions, finite, gains, in
 LONGEST = 4_000  # characters of a text
 PROBLEMS = 12
 _JOINERS = "\u200c\u200d"  # of emoji and of scripts that need them
+LABELS = {"questions": "Set of questions"}
 UNKNOWN = Measure(Better.HIGHER, "", "a measure that this version does not know")
 
 
@@ -51,7 +52,7 @@ def _values(report: Report, verdict: Verdict | None) -> dict[str, Any]:
         "reasons": [shown(reason, 600) for reason in verdict.reasons] if verdict else [],
         "candidate": {"name": shown(report.candidate.name, 120)},
         "running": {"name": shown(report.running.name, 120), "kind": report.running.kind},
-        "made": shown(report.made, 40),
+        "made": shown(report.made[:16].replace("T", " ")),
         "facts": _facts(report, verdict),
         "notes": [shown(note, 600) for note in report.notes],
         "examples": [_example(one) for one in picked],
@@ -68,7 +69,8 @@ def _values(report: Report, verdict: Verdict | None) -> dict[str, Any]:
 def _facts(report: Report, verdict: Verdict | None) -> list[dict[str, Any]]:
     documents = len({row.document for row in report.rows})
     facts = [("Questions", f"{len(report.rows):,} of {documents:,} documents", False)]
-    facts += [(name.capitalize(), short(report.inputs[name]), True) for name in sorted(report.inputs)]
+    names = [*(name for name in PINNED if name in report.inputs), *sorted(report.inputs.keys() - set(PINNED))]
+    facts += [(LABELS.get(name, shown(name, 40).capitalize()), short(report.inputs[name]), True) for name in names]
     if verdict:
         facts.append(("Thresholds", short(verdict.thresholds), True))
     if report.judge:
@@ -80,10 +82,10 @@ def _facts(report: Report, verdict: Verdict | None) -> list[dict[str, Any]]:
 
 def _drawn(report: Report, verdict: Verdict | None) -> dict[str, Any]:
     checks = {check.measure: check for check in verdict.checks} if verdict else {}
-    names = [*report.measures, *(name for name in checks if name not in report.measures)]
+    names = sorted(report.measures.keys() | checks.keys(), key=lambda name: (name not in checks, name))
     return {
         "measures": [_measure(name, report.measures.get(name), checks.get(name)) for name in names],
-        "cards": [card for name in report.measures if (card := _card(report, name))],
+        "cards": [card for name in names if name in report.measures and (card := _card(report, name))],
     }
 
 
@@ -105,6 +107,7 @@ def _measure(name: str, summary: Summary | None, check: Check | None) -> dict[st
         "interval": line,
         "wanted": check.wanted if check else "",
         "passed": check.passed if check else False,
+        "state": "" if check is None else "kept" if check.passed else "not judged" if check.low is None else "broken",
     }
 
 

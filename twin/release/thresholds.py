@@ -39,7 +39,9 @@ class Rule:
     @property
     def wanted(self) -> str:
         """The rule in words."""
-        return f"a gain of at least {self.gain:g}" if self.gain > 0 else f"a loss of at most {-self.gain or 0:g}"
+        if self.gain == 0:
+            return "no loss"
+        return f"a gain of at least {self.gain:g}" if self.gain > 0 else f"a loss of at most {-self.gain:g}"
 
 
 @dataclass(frozen=True, slots=True)

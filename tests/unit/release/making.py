@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -14,10 +15,14 @@ from twin.release.report import Model, Report, Row, sealed
 from twin.release.summary import summaries
 from twin.release.thresholds import Thresholds, parse
 
-CANDIDATE, RUNNING, DATASET, QUESTIONS = (bytes_digest(name.encode()) for name in ("candidate", "running", "dataset", "questions"))
+CANDIDATE, RUNNING, DATASET, QUESTIONS = (
+    bytes_digest(name.encode()) for name in ("candidate", "running", "dataset", "questions")
+)
 
 
-def rows(candidate: Sequence[float | None], running: Sequence[float | None], measure: str = "style.delta", per_document: int = 1):
+def rows(
+    candidate: Sequence[float | None], running: Sequence[float | None], measure: str = "style.delta", per_document: int = 1
+):
     return tuple(
         Row(id=f"q{at:04}", document=f"d{at // per_document}", question=f"What is {at}?", reference="It is.",
             candidate="One.", running="Another.", scores={measure: pair})
@@ -25,7 +30,7 @@ def rows(candidate: Sequence[float | None], running: Sequence[float | None], mea
     )  # fmt: skip
 
 
-def report(made: Sequence[Row], *, resamples: int = 2500, seed: int = 3, **changes) -> Report:
+def report(rows_: Sequence[Row], *, resamples: int = 2500, seed: int = 3, **changes) -> Report:
     whole = Report(
         made="2026-11-21T09:00:00Z",
         candidate=Model(name="candidate", digest=CANDIDATE),
@@ -34,13 +39,15 @@ def report(made: Sequence[Row], *, resamples: int = 2500, seed: int = 3, **chang
         seed=seed,
         resamples=resamples,
         leaked=(),
-        rows=tuple(made),
-        measures=summaries(made, seed=seed, resamples=resamples),
+        rows=tuple(rows_),
+        measures=summaries(rows_, seed=seed, resamples=resamples),
     )
     return sealed(msgspec.structs.replace(whole, **changes))
 
 
-def thresholds(rule: str = "largest_loss: 0.1", measure: str = "style.delta", better: str = "lower", questions: int = 10) -> Thresholds:
+def thresholds(
+    rule: str = "largest_loss: 0.1", measure: str = "style.delta", better: str = "lower", questions: int = 10
+) -> Thresholds:
     text = f"confidence: 0.95\nquestions: {questions}\nmeasures:\n  {measure}: {{better: {better}, {rule}}}\n"
     return parse(text.encode(), "thresholds.yaml")
 
@@ -54,6 +61,7 @@ class Answers:
 
     async def answer(self, model: str, question: str) -> Answered:
         self.asked.append((model, question))
+        await asyncio.sleep(0)  # as a real one, it lets others on
         return self.models[model](question)
 
 

@@ -43,7 +43,9 @@ def test_gate_passes_a_candidate_that_is_surely_no_worse() -> None:
 
 def test_gate_refuses_a_loss_beyond_the_threshold_with_its_interval() -> None:
     said = reason(report(rows([0.9] * 20, [0.6] * 20)))
-    assert said == "style.delta: is worse, by up to 0.3 (95 % interval of the gain: -0.3 to -0.3); wanted: a loss of at most 0.1"
+    assert (
+        said == "style.delta: is worse, by up to 0.3 (95 % interval of the gain: -0.3 to -0.3); wanted: a loss of at most 0.1"
+    )
 
 
 def test_gate_refuses_a_gain_that_may_be_chance() -> None:

@@ -18,7 +18,11 @@ def writing(words: list[str], seed: int, count: int, *, marks: str = ".", senten
     dice = random.Random(seed)
     out = []
     for at in range(1, count + 1):
-        chosen = dice.choice(words[: 1 + min(dice.randrange(20), dice.randrange(20))]) if dice.random() < common else dice.choice(TOPICS)
+        chosen = (
+            dice.choice(words[: 1 + min(dice.randrange(20), dice.randrange(20))])
+            if dice.random() < common
+            else dice.choice(TOPICS)
+        )
         out.append(chosen + (dice.choice(marks) if at % max(2, int(dice.gauss(sentence, 3))) == 0 else ""))
     return " ".join(out)
 
@@ -51,8 +55,14 @@ def test_text_without_the_authors_frequent_words_is_no_nearer_for_being_short(st
 
 def test_other_punctuation_and_other_sentences_are_far(style) -> None:
     own = [writing(FUNCTION, seed, 150) for seed in range(300, 320)]
-    assert mean(style, "punctuation", [writing(FUNCTION, s, 150, marks="!?;", sentence=4) for s in range(20)]) > mean(style, "punctuation", own) + 0.05
-    assert mean(style, "sentences", [writing(FUNCTION, s, 150, sentence=60) for s in range(20)]) > mean(style, "sentences", own) + 1
+    assert (
+        mean(style, "punctuation", [writing(FUNCTION, s, 150, marks="!?;", sentence=4) for s in range(20)])
+        > mean(style, "punctuation", own) + 0.05
+    )
+    assert (
+        mean(style, "sentences", [writing(FUNCTION, s, 150, sentence=60) for s in range(20)])
+        > mean(style, "sentences", own) + 1
+    )
 
 
 @pytest.mark.parametrize("text", ["", " \n", "...", "\u200b", "[1]"])

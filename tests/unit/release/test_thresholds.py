@@ -19,7 +19,9 @@ def test_the_projects_own_thresholds_are_read() -> None:
 
 
 def test_a_measure_may_have_its_own_confidence_and_number_of_questions() -> None:
-    rule = parse(f"{HEAD}  judge.style: {{better: higher, least_gain: 0.1, confidence: 0.8, questions: 7}}".encode(), "t").rules[0]
+    rule = parse(
+        f"{HEAD}  judge.style: {{better: higher, least_gain: 0.1, confidence: 0.8, questions: 7}}".encode(), "t"
+    ).rules[0]
     assert (rule.gain, rule.confidence, rule.questions, rule.wanted) == (0.1, 0.8, 7, "a gain of at least 0.1")
 
 
