@@ -181,15 +181,13 @@ def merge(
 @app.command()
 def card(adapter: AdapterArgument) -> None:
     """Print an adapter's model card, made from its twin.json and the losses of its steps."""
-    import json
-
     from twin.cli.output import safe
-    from twin.model.adapter import HISTORY, read_adapter
+    from twin.model.adapter import history, read_adapter
     from twin.model.card import card as run
 
     folder, digest = pinned(adapter)
     record = read_adapter(folder, digest)
-    print(safe(run(record, json.loads((folder / HISTORY).read_text(encoding="utf-8")))), end="")
+    print(safe(run(record, history(folder))), end="")
 
 
 @app.command()

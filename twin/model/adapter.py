@@ -9,11 +9,12 @@ from typing import Any
 
 from twin.errors import DigestError, TrainingError
 from twin.model.base import Found
-from twin.model.folder import record_of, verify
+from twin.model.folder import RECORD, record_of, verify
 
 STAGES = ("sft", "dpo")
 TEMPLATE = "chat_template.jinja"
 HISTORY = "training.json"
+SAID = ("base", "dataset", "recipe", "chat_template", "parent", "seed", "versions", "precision", "device", "metrics")
 CONFIG = "adapter_config.json"
 
 
@@ -25,9 +26,19 @@ def read_adapter(folder: Path, digest: str = "") -> dict[str, Any]:
     record = record_of(folder)
     if record.get("stage") not in STAGES:
         raise TrainingError(f"{folder}: is no adapter but {record.get('stage')!r}")
+    if lacking := [key for key in SAID if key not in record]:
+        raise TrainingError(f"{folder / RECORD}: lacks {', '.join(lacking)}: train the adapter again")
     if digest and record["digest"] != digest:
         raise DigestError(f"{folder}: is adapter {record['digest']}, but {digest} is asked for")
     return verify(folder)
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    """What each step of the adapter's training said. Raises TrainingError."""
+    try:
+        return list(json.loads((folder / HISTORY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as exc:
+        raise TrainingError(f"{folder / HISTORY}: cannot be read ({type(exc).__name__})") from exc
 
 
 def fits(folder: Path, record: Mapping[str, Any], base: Found, template: str, max_rank: int) -> None:

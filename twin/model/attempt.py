@@ -16,7 +16,7 @@ from twin.model.card import card, history_of
 from twin.model.checkpoints import STEM, last_whole
 from twin.model.conversations import Conversations
 from twin.model.folder import moved, seal, write_json, written
-from twin.model.machine import main_process, memory, together
+from twin.model.machine import agreed, main_process, memory, together
 from twin.model.meter import JsonLines, Meter, PrometheusFile, Sink
 from twin.model.plan import Plan, Trained
 from twin.model.runs import Run
@@ -43,7 +43,7 @@ class Attempt:
         state = found[1] if found else {}
         self._before: float | None = state.get("eval_loss_before")
         self._meter = Meter(plan.stage, plan.recipe.name, time.monotonic, memory, state.get("seconds", 0.0))
-        self._watch = Watch(self._meter, [*_files(plan, run), *sinks], stopping, self._state)
+        self._watch = Watch(self._meter, [*_files(plan, run), *sinks], lambda: agreed(stopping()), self._state)
         self._trainer = trainer(
             plan.recipe,
             plan.stage,

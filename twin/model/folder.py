@@ -21,12 +21,24 @@ RECORD = "twin.json"
 UNSEALED = (RECORD, "README.md")  # they say the digest, so it cannot cover them
 
 
+def vacant(target: Path) -> None:
+    """Raise TrainingError when something of someone else is at `target`: what we made may be replaced, nothing else."""
+    try:
+        other = (target.exists() or target.is_symlink()) and not (target.is_dir() and not target.is_symlink())
+        foreign = other or (target.is_dir() and any(target.iterdir()) and not (target / RECORD).is_file())
+    except OSError as exc:
+        raise TrainingError(f"{target}: cannot be read ({exc.strerror})") from exc
+    if foreign:
+        raise TrainingError(f"{target}: is there already and was not made by `twin model`; name another folder or empty it")
+
+
 @contextmanager
 def written(target: Path) -> Iterator[Path]:
     """A folder beside `target` to write into, which takes its place at the end; after an error nothing of it is left.
 
     Raises TrainingError when it cannot be made or moved. Every file is on the disk before the folder has its name.
     """
+    vacant(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -67,8 +79,6 @@ def _settle(folder: Path) -> None:
 
 
 def _swap(made: Path, target: Path) -> None:
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise TrainingError(f"{target}: is there already and is no folder; nothing was published")
     if target.is_dir():  # a rename cannot replace a folder that has files, so the old one steps aside first
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         target.rename(aside)

@@ -42,6 +42,18 @@ def main_process() -> bool:
     return bool(_place().is_main_process)
 
 
+def agreed(asked: bool) -> bool:
+    """Whether any process says so: all must stop at the same step, or some would wait for the others for ever."""
+    place = _place()
+    if place.num_processes == 1:
+        return asked
+    import torch
+
+    votes = torch.tensor([int(asked)], device=place.device)
+    torch.distributed.all_reduce(votes)
+    return bool(votes.item())
+
+
 def together() -> None:
     """Wait until all are here."""
     _place().wait_for_everyone()

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from twin.digest import bytes_digest
-from twin.errors import TrainingError
-from twin.model.folder import seal, verify, written
+from twin.errors import DigestError, TrainingError
+from twin.model.conversations import whole
+from twin.model.folder import seal, vacant, verify, written
 from twin.model.library import needed, versions
 from twin.model.recipe import Make, Recipe
 
@@ -28,7 +29,8 @@ def make_base(recipe: Recipe, texts: Iterable[str], target: Path, told: Told = l
     if make is None:
         raise TrainingError(f"recipe {recipe.name}: base.make is not set: {recipe.base.name} is loaded, not made")
     needed()
-    told_apart = sorted(set(texts))  # whatever the order in which the store gives them
+    vacant(target)
+    told_apart = sorted({whole(text) for text in texts})  # whatever the order in which the store gives them
     if sum(map(len, told_apart)) < LEAST:
         raise TrainingError(
             f"recipe {recipe.name}: {sum(map(len, told_apart)):,} characters of documents are too few to make a base of;"
@@ -40,7 +42,7 @@ def make_base(recipe: Recipe, texts: Iterable[str], target: Path, told: Told = l
         "base": {"name": recipe.base.name},
         "make": {name: getattr(make, name) for name in make.__struct_fields__},
         "seed": recipe.seed,
-        "texts": bytes_digest("\x1f".join(told_apart).encode("utf-8", "surrogatepass")),
+        "texts": bytes_digest("\x1f".join(told_apart).encode()),
         "versions": versions(),
     }
     if there := _there(target, made_of):
@@ -53,10 +55,8 @@ def make_base(recipe: Recipe, texts: Iterable[str], target: Path, told: Told = l
 def _there(target: Path, made_of: dict[str, Any]) -> dict[str, Any] | None:
     try:
         record = verify(target)
-    except (TrainingError, OSError):
+    except (TrainingError, DigestError):
         return None
-    except Exception:
-        raise
     return record if all(record.get(key) == value for key, value in made_of.items()) else None
 
 
@@ -79,7 +79,7 @@ def _trained(folder: Path, make: Make, texts: list[str], seed: int, told: Told) 
 
 def _split(tokenizer: Any, texts: list[str], make: Make, torch: Any) -> tuple[Any, Any]:
     """Tokens to learn from, and sequences held out: the last texts in the order of their digests, so that it is by text."""
-    shuffled = sorted(texts, key=lambda text: bytes_digest(text.encode("utf-8", "surrogatepass")))
+    shuffled = sorted(texts, key=lambda text: bytes_digest(text.encode()))
     ids = [[tokenizer.bos_token_id, *one] for one in tokenizer(shuffled, add_special_tokens=False)["input_ids"]]
     wanted, cut = sum(map(len, ids)) * (1 - make.held_out), 0
     while cut < len(ids) - 1 and sum(map(len, ids[: cut + 1])) < wanted:

@@ -11,7 +11,7 @@ from twin.errors import TrainingError
 from twin.model import faults
 from twin.model.adapter import fits, read_adapter
 from twin.model.base import find, load_model, load_tokenizer, template_digest
-from twin.model.folder import seal, written
+from twin.model.folder import seal, vacant, written
 from twin.model.library import needed, versions
 from twin.model.recipe import Recipe
 
@@ -21,6 +21,7 @@ def merge(adapter: Path, bases: Path, beside: Path, target: Path, digest: str = 
     record = read_adapter(adapter, digest)
     recipe = recipe_of(adapter, record)
     needed()
+    vacant(target)
     from peft import PeftModel
 
     base = find(recipe.base, bases, beside)

@@ -46,7 +46,7 @@ class Make(Struct, frozen=True, forbid_unknown_fields=True):
 class Base(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The model that is adapted: a folder or a name on a model hub, or, with `make`, the name of one made here."""
 
-    name: Annotated[str, Meta(min_length=1)]
+    name: Annotated[str, Meta(min_length=1, max_length=512)]
     revision: str = ""  # a commit of the hub; empty: the newest, and the card records which one that was
     digest: Annotated[str, Meta(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""  # when set, another base is refused
     precision: Precision = "auto"  # auto: bfloat16 where the hardware has it

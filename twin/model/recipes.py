@@ -64,7 +64,9 @@ def _refuse_contradictions(file: Path, recipe: Recipe) -> None:
         )
     if make and make.hidden % make.heads:
         raise TrainingError(f"{file}: base.make.hidden: {make.hidden} cannot be shared out to {make.heads} heads")
-    if make and "/" in base.name:
-        raise TrainingError(f"{file}: base.name: {base.name!r} names a folder or a hub; a base that is made has a plain name")
+    if make and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", base.name):
+        raise TrainingError(
+            f"{file}: base.name: {base.name!r} is the name of a base that is made: small letters, digits and . _ - only"
+        )
     if make and max(recipe.sft.length, recipe.dpo.length) > make.positions:
         raise TrainingError(f"{file}: sft.length, dpo.length: at most base.make.positions ({make.positions})")

@@ -13,7 +13,7 @@ from twin.model.attempt import Attempt
 from twin.model.base import Found, find, load_tokenizer, precision, template_digest
 from twin.model.conversations import conversations
 from twin.model.dataset import Rows, read_rows
-from twin.model.folder import written
+from twin.model.folder import vacant, written
 from twin.model.library import needed, versions
 from twin.model.machine import device, main_process, processes
 from twin.model.meter import Sink
@@ -28,6 +28,8 @@ def train(plan: Plan, stopping: Callable[[], bool] = lambda: False, sinks: Seque
     run. Raises TrainingError, and DigestError when something is not what it is pinned to; nothing is published then.
     """
     needed(*(["unsloth"] if plan.recipe.base.unsloth else []))
+    if plan.out:
+        vacant(plan.out)
     recipe, how = plan.recipe, plan.recipe.training(plan.stage)
     rows = read_rows(plan.dataset, plan.stage, plan.dataset_digest)
     base = find(recipe.base, plan.bases, plan.beside)

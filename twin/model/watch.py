@@ -22,7 +22,9 @@ class Stopped(Exception):  # noqa: N818  it is no error: the caller goes on from
 
 
 class Watch:
-    """The callbacks of one run. `stopping` is asked after each step; `state` goes with each checkpoint."""
+    """The callbacks of one run. `stopping` is asked after each step, by all processes of the run with one answer; `state`
+    goes with each checkpoint.
+    """
 
     def __init__(self, meter: Meter, sinks: Iterable[Sink], stopping: Callable[[], bool], state: Callable[[], Any]) -> None:
         self._meter, self._sinks, self._stopping, self._state = meter, tuple(sinks), stopping, state
@@ -34,29 +36,15 @@ class Watch:
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
         """After a step: stop here when asked to, with a checkpoint; at the end keep one, whatever `save_steps` is."""
         last = state.global_step >= state.max_steps
-        if not last and self._asked():
+        if not last and self._stopping():
             self.stopped = control.should_training_stop = True
         if last or self.stopped:
             control.should_save = True
         return control
 
-    def _asked(self) -> bool:
-        """Whether any process of the run is to stop: all of them must at the same step, or some would wait for ever."""
-        import torch
-
-        asked = self._stopping()
-        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-            return asked
-        device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
-        votes = torch.tensor([int(asked)], device=device)
-        torch.distributed.all_reduce(votes)
-        return bool(votes.item())
-
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """A held-out batch was measured: nothing to save, so a stop is at once."""
-        import torch
-
-        if not (torch.distributed.is_available() and torch.distributed.is_initialized()) and self._stopping():
+        if self._stopping():
             raise Stopped
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:  # noqa: ARG002

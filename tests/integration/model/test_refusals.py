@@ -218,17 +218,22 @@ def test_what_is_published_is_there_as_a_whole_or_not_at_all(
         raise OSError(28, "No space left on device")
 
     wanted = plan(tmp_path, dataset, bases=bases, recipe=recipe(sft={"max_steps": 1}), out=tmp_path / "out")
-    wanted.out.mkdir()
-    (wanted.out / "mine.txt").write_text("what was there before")
     with monkeypatch.context() as patch:
         patch.setattr(folder, "_settle", full)
         refused(wanted, "nothing was published")
-    assert (wanted.out / "mine.txt").read_text() == "what was there before"
+    assert not (tmp_path / "out").exists()
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     made = train(wanted)
     assert made
     assert made.resumed == 1
-    assert read_adapter(wanted.out) == made.record
+    assert read_adapter(tmp_path / "out") == made.record
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path, bases: Path, dataset: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("years of work")
+    refused(plan(tmp_path, dataset, bases=bases, out=tmp_path / "notes"), "was not made by `twin model`")
+    assert (tmp_path / "notes" / "mine.txt").read_text() == "years of work"
 
 
 def test_a_merged_model_says_what_the_adapter_says(tmp_path: Path, bases: Path, adapter: Trained) -> None:
