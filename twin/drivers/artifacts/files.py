@@ -19,7 +19,7 @@ class FileBlobs:
     """Blobs below `folder`, which is made when the first one is written."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder.absolute()
+        self._folder = Path(os.path.abspath(folder))  # noqa: PTH100  without `..`, which no uri should hold
         self.root = self._folder.as_uri()
 
     async def size(self, key: str) -> int | None:

@@ -1,0 +1,41 @@
+"""A branch -> a pull request at GitHub. Knows no git and no release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twin.drivers.forge.http import created
+from twin.errors import ReleaseError
+
+VERSION = "2022-11-28"
+
+
+class GitHub:
+    """The repository `path` (owner/repository) at the API below `url`."""
+
+    def __init__(self, path: str, token: str, url: str) -> None:
+        self._path, self._token, self._url = path, token, url.rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"GitHub({self._path!r})"
+
+    async def propose(self, branch: str, onto: str, title: str, body: str) -> str:
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": VERSION,
+        }
+        asked = {"title": title, "head": branch, "base": onto, "body": body}
+        made = await created(f"{self._url}/repos/{self._path}/pulls", headers, asked, token=self._token, said=_said)
+        if not isinstance(made.get("html_url"), str):
+            raise ReleaseError("GitHub made a pull request and does not say where; look for it there")
+        return str(made["html_url"])
+
+
+def _said(value: Any) -> str:
+    """`message`, and those of `errors`."""
+    if not isinstance(value, dict):
+        return ""
+    errors = value.get("errors")
+    more = [one.get("message") for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    return "; ".join(str(part) for part in (value.get("message"), *more) if part)
