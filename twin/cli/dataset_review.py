@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,15 +40,15 @@ def review(
 
     Decisions are kept at once, so a review may be left at any time; `twin dataset build` takes what was approved.
     """
-    key = None if approve_all else _key
-    if key and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    keys = None if approve_all else _keys()
+    if keys and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise DatasetError("a review needs a terminal to show examples and read keys: run it in one, or give --approve-all")
-    done = asyncio.run(_reviewed(place(context), key))
+    done = asyncio.run(_reviewed(place(context), keys))
     if not show(done, output):
         say(f"{done.approved} approved, {done.turned_down} turned down, {done.waiting} waiting")
 
 
-async def _reviewed(here: Place, key: Callable[[], str] | None) -> Reviewed:
+async def _reviewed(here: Place, keys: Iterator[str] | None) -> Reviewed:
     from twin.cli.teaching import reviews
     from twin.dataset.review import proposals
     from twin.drivers.sqlite.traces import TraceStore
@@ -61,16 +61,16 @@ async def _reviewed(here: Place, key: Callable[[], str] | None) -> Reviewed:
         await traces.close()
     async with reviews(here) as store:
         decided = await store.decided()
-        return await decide([one for one in found if one.example.id not in decided], store, key)
+        return await decide([one for one in found if one.example.id not in decided], store, keys)
 
 
-async def decide(waiting: list[Proposal], store: Reviews, key: Callable[[], str] | None) -> Reviewed:
+async def decide(waiting: list[Proposal], store: Reviews, keys: Iterator[str] | None) -> Reviewed:
     """Ask for a key about each proposal, or approve all without one; every decision is kept before the next is asked for."""
     done = Reviewed(waiting=len(waiting))
     for number, proposal in enumerate(waiting, 1):
-        if key:
+        if keys:
             _print(proposal, number, len(waiting))
-        pressed = key() if key else APPROVE
+        pressed = next(keys) if keys else APPROVE
         if pressed == QUIT:
             break
         if pressed == SKIP:
@@ -100,11 +100,11 @@ def _print(proposal: Proposal, number: int, of: int) -> None:
     out.print(KEYS)
 
 
-def _key() -> str:
-    """The next key that means something. Ctrl-C interrupts, as does the end of input."""
+def _keys() -> Iterator[str]:
+    """The keys that mean something, as they are pressed; several may come at once. The end of input quits."""
     while True:
-        pressed = typer.getchar().lower()
-        if pressed in {APPROVE, TURN_DOWN, SKIP, QUIT}:
-            return pressed
-        if pressed in {"", "\x04"}:
-            return QUIT
+        try:
+            pressed = typer.getchar().lower()
+        except EOFError:
+            pressed = QUIT
+        yield from (one for one in pressed if one in {APPROVE, TURN_DOWN, SKIP, QUIT})

@@ -81,8 +81,8 @@ class Sieve:
 
 
 def _compared(example: Example) -> str:
-    """The text by which examples are near-duplicates; a preference is the same only with the same rejected answer."""
-    return f"{example.answer}\n{example.rejected}" if example.rejected else example.answer
+    """The text by which examples are near-duplicates; of a preference all of it."""
+    return f"{example.instruction}\n{example.answer}\n{example.rejected}" if example.rejected else example.answer
 
 
 def labelled(examples: Sequence[Example], language: str) -> list[Example]:

@@ -83,8 +83,7 @@ async def waiting(count):
 
 async def test_keys_approve_turn_down_skip_and_quit():
     found, store = await waiting(5), Decisions()
-    keys = iter("ynsq")
-    done = await decide(found, store, lambda: next(keys))
+    done = await decide(found, store, iter("ynsq"))
     assert (done.approved, done.turned_down, done.waiting) == (1, 1, 3)
     assert store == {found[0].example.id: True, found[1].example.id: False}
 
