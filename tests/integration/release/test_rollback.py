@@ -31,7 +31,7 @@ async def test_a_rollback_brings_back_the_former_release_and_nothing_else(at, re
     assert remote.show("staging", "README.md") == "More.\n"
     body = git(remote.path, "log", "-1", "--format=%B", "staging")
     assert body.startswith("Roll back 2026-11-21.2 to 2026-11-21.1\n\nthe new one stammers\n")
-    assert body.splitlines()[-1] == f"Rolls-back: {git(remote.path, 'rev-parse', 'staging~2')}"
+    assert body.splitlines()[-2] == f"Rolls-back: {git(remote.path, 'rev-parse', 'staging~2')}"
     assert state(clone) == before
 
 
