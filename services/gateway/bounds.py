@@ -27,7 +27,7 @@ class Bounds:
         self._task = task
         self._loop = task.get_loop()
         self._cancelling = task.cancelling()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._step = self._whole = self._wakes = NEVER
         self._reason = ""
         self.ended: End = ""
@@ -76,14 +76,20 @@ class Bounds:
 
     def _wake(self) -> None:
         self._timer, self._wakes, now = None, NEVER, self._loop.time()
-        if self._whole <= now and self._task.cancelling() > self._cancelling:
-            self._wake_at(now + A_MOMENT)  # a step's own timeout is ending it: both at once would lose the reason
-        elif self._whole <= now:
-            self._end("whole", self._reason)
+        if self._whole <= now:
+            self._timer, self._wakes = self._loop.call_soon(self._end_whole), now  # after whatever else is over now
         elif self._step <= now:
             self._end("step", "")
         elif (following := min(self._step, self._whole)) < NEVER:
             self._wake_at(following)
+
+    def _end_whole(self) -> None:
+        """End it, unless a step's own timeout is doing so: of two cancellations at once the first loses its reason."""
+        self._timer, self._wakes = None, NEVER
+        if self._task.cancelling() > self._cancelling:
+            self._wake_at(self._loop.time() + A_MOMENT)
+        else:
+            self._end("whole", self._reason)
 
     def _end(self, why: End, reason: str) -> None:
         if not self.ended:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,44 @@ async def test_request_is_passed_on_as_it_was_sent(
         assert kept in sent
     assert '"twin"' not in sent
     assert '"model":"double"' in sent
+
+
+async def busy() -> None:
+    while True:
+        await asyncio.sleep(0)
+
+
+async def waited(work: Callable[[], Awaitable[None]], told: list[str]) -> None:
+    """A task whose own timeout is over in the same moment as the whole time; what reached the block between them."""
+    bounds = Bounds()
+    bounds.whole(0.02, "too long in all")
+    try:
+        async with asyncio.timeout(0.021):
+            await work()
+    except TimeoutError:
+        told.append("timeout")
+    except asyncio.CancelledError as exc:
+        told.append(str(exc))
+    bounds.close()
+    bounds.taken_back()
+
+
+@pytest.mark.parametrize("work", [forever, busy])
+async def test_whole_time_and_a_timeout_inside_that_end_at_once_lose_no_reason(work: Callable[[], Awaitable[None]]) -> None:
+    told: list[str] = []
+    task = asyncio.ensure_future(waited(work, told))
+    await asyncio.sleep(0)
+    time.sleep(0.05)  # a loop that was busy finds both over
+    await task
+    assert told in (["timeout"], ["too long in all"])
+
+
+async def test_step_that_begins_as_the_whole_time_is_over_does_not_put_it_off() -> None:
+    bounds = Bounds()
+    bounds.whole(0.01, "too long in all")
+    with pytest.raises(asyncio.CancelledError, match="too long in all"):
+        while True:
+            with bounds.within(60):
+                await asyncio.sleep(0)
+    bounds.close()
+    bounds.taken_back()

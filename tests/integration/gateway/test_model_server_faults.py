@@ -53,7 +53,7 @@ FAULTS = {
     "dies half way": _begun(reset=True),
     "dies inside an event": _begun(TORN, reset=True),
     "ends half way": _begun(),
-    "never ends": _begun(HALF, b" " * 1000, 504, {"total": 0.3}, endless=True),
+    "never ends": _begun(HALF, b" ", 504, {"total": 0.3}, endless=True),
     "closes before it answers": _same(Drop()),
     "speaks no HTTP": _same(Bytes(b"\x00\xff\x00 what?\r\n\r\n")),
     "sends an endless head": _same(Bytes(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 100_000)),
@@ -272,7 +272,7 @@ async def test_reader_that_stops_reading_holds_neither_memory_nor_a_place(
 ) -> None:
     monkeypatch.setattr("services.gateway.http.LAST_WORDS", 0.05)
     server.script = [Raw(frame(delta("x" * 30_000)), endless=True)]
-    async with gateway(tmp_path, server, total=1.5) as gate:
+    async with gateway(tmp_path, server, total=4) as gate:
         reader, writer = await gate.connect(buffer=4096)
         writer.write(request(asked(retrieval, stream=True)))
         await reader.readline()
@@ -281,7 +281,7 @@ async def test_reader_that_stops_reading_holds_neither_memory_nor_a_place(
         held = [one.transport.get_write_buffer_size() for one in gate.server.server_state.connections]
         assert max(held) < 1_000_000
         trace = await gate.trace()
-        assert (trace.status, "longer than 1.5 s" in trace.spans[0].error) == ("error", True)
+        assert (trace.status, "longer than 4 s" in trace.spans[0].error) == ("error", True)
         await asyncio.wait_for(server.gone.wait(), 30)
         await gate.idle()
         writer.transport.abort()
