@@ -2,6 +2,7 @@
 
 async with ModelServer() as server:          # answers every request with TEXT
     server.script = [Hang(), Status(503), Say("word ", "word")]   # one entry a request, the last one stays
+    server.by = lambda request: Say((request["model"],))          # or an answer to each request, in place of the script
     ... server.url, server.requests, server.gone (set when a client left in the middle)
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -90,6 +92,7 @@ class ModelServer:
     requests: list = field(default_factory=list)
     headers: list = field(default_factory=list)
     models: tuple = ("double",)
+    by: Callable | None = None
 
     async def __aenter__(self):
         self.gone = asyncio.Event()
@@ -121,7 +124,10 @@ class ModelServer:
             return True
         self.headers.append(headers)
         self.requests.append(json.loads(body))
-        answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if self.by:
+            answer = self.by(self.requests[-1])
+        else:
+            answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(answer, Drop):
             return False
         if isinstance(answer, Status):

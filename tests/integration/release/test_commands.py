@@ -130,6 +130,13 @@ async def test_the_gate_refuses_a_report_edited_by_hand_and_leaves_it_alone(fold
     assert "was changed after it was made" in (await run(folder, server, "show", "r")).stderr
 
 
+async def test_an_evaluation_needs_a_model_server(folder: Path) -> None:
+    said = await asyncio.to_thread(twin, folder, "release", *pair(GOOD, BAD), status=2)
+    assert "set model_url" in said.stderr
+    said = await asyncio.to_thread(twin, folder, "release", *pair(GOOD, BAD), status=1, TWIN_MODEL_URL="http://127.0.0.1:9/v1")
+    assert "cannot be reached" in said.stderr
+
+
 async def test_bad_input_is_one_line_with_the_thing_at_fault(folder: Path, server: ModelServer) -> None:
     async def said(*arguments: str, status: int = 1, **settings: str) -> str:
         return (await run(folder, server, *arguments, status=status, **settings)).stderr
@@ -142,7 +149,6 @@ async def test_bad_input_is_one_line_with_the_thing_at_fault(folder: Path, serve
     assert "twin.json" in await said("evaluate", f"--candidate={GOOD}=nowhere", f"--base={BAD}", "--dataset", "dataset")
     assert "holds no dataset" in await said("evaluate", f"--candidate={GOOD}", f"--base={BAD}", "--dataset", "nowhere")
     assert "judge_url" in await said(*pair(GOOD, BAD, "--judge"), status=2)
-    assert "set model_url" in await said(*pair(GOOD, BAD), status=2, **{"TWIN_MODEL_NAME": ""}) if not server.url else True
     assert "cannot be read" in await said(*pair(GOOD, BAD), "--questions", "nowhere.jsonl")
     assert "there is no report yet" in await said("gate")
     assert "cannot be read" in await said("show", "nowhere")

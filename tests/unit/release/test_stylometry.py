@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 
@@ -9,8 +10,50 @@ import pytest
 
 from twin.release.measures import stylometry
 
-FUNCTION = "the of and to in a is that it was for on with as his they at be this from".split()
-OTHER = "by but not what all were we when your can said there use an each which she do how their".split()
+FUNCTION = [
+    "the",
+    "of",
+    "and",
+    "to",
+    "in",
+    "a",
+    "is",
+    "that",
+    "it",
+    "was",
+    "for",
+    "on",
+    "with",
+    "as",
+    "his",
+    "they",
+    "at",
+    "be",
+    "this",
+    "from",
+]
+OTHER = [
+    "by",
+    "but",
+    "not",
+    "what",
+    "all",
+    "were",
+    "we",
+    "when",
+    "your",
+    "can",
+    "said",
+    "there",
+    "use",
+    "an",
+    "each",
+    "which",
+    "she",
+    "do",
+    "how",
+    "their",
+]
 TOPICS = [f"noun{n}" for n in range(400)]
 
 
@@ -77,7 +120,7 @@ def test_too_little_of_an_author_is_no_style() -> None:
 
 def test_scripts_without_blanks_and_odd_text_have_numbers(style) -> None:
     for text in ("。".join(["これは文です"] * 40), "a" * 100_000, "\ud800 x", "é" * 7, "🙂 ok", "١٢٣ مرحبا"):
-        assert all(value == value and abs(value) < 100 for value in stylometry.score(style, text).values())
+        assert all(math.isfinite(value) and abs(value) < 100 for value in stylometry.score(style, text).values())
     made = stylometry.learn(["これは文です。 " * 3000])
     assert made is not None
     assert stylometry.score(made, "これは文です。")["delta"] < stylometry.score(made, "totally different words")["delta"]
