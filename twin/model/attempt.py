@@ -38,12 +38,12 @@ class Attempt:
         sinks: Sequence[Sink],
     ) -> None:
         self._plan, self._run, self._base, self._tokenizer, self._talk = plan, run, base, tokenizer, talk
-        found = last_whole(run.folder)
+        found = last_whole(run.folder, sweep=main_process())
         self._from: Path | None = found[0] if found else None
         state = found[1] if found else {}
         self._before: float | None = state.get("eval_loss_before")
         self._meter = Meter(plan.stage, plan.recipe.name, time.monotonic, memory, state.get("seconds", 0.0))
-        self._watch = Watch(self._meter, [*_files(plan, run), *sinks], lambda: agreed(stopping()), self._state)
+        self._watch = Watch(self._meter, [*_files(plan, run), *sinks], lambda: agreed(stopping()), self._state, together)
         self._trainer = trainer(
             plan.recipe,
             plan.stage,

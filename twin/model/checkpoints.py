@@ -32,16 +32,19 @@ def mark(checkpoint: Path, state: Mapping[str, Any]) -> None:
     write_json(checkpoint / MARK, {"files": folder_files(checkpoint, exclude=(MARK,)), "state": dict(state)})
 
 
-def last_whole(run: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest whole checkpoint below `run` and its state; those that are not whole are removed. Raises TrainingError."""
+def last_whole(run: Path, *, sweep: bool = True) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole checkpoint below `run` and its state; with `sweep`, those that are not whole are removed.
+
+    Raises TrainingError.
+    """
     found = sorted((path for path in run.glob(f"{STEM}*") if path.is_dir()), key=_step, reverse=True)
     try:
         best = None
         for path in found:
             state = _state(path)
-            if state is None:
+            if state is None and sweep:
                 shutil.rmtree(path)
-            elif best is None:
+            elif state is not None and best is None:
                 best = path, state
     except OSError as exc:
         raise TrainingError(f"{run}: its checkpoints cannot be read ({exc.strerror})") from exc

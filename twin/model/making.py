@@ -13,7 +13,7 @@ from twin.digest import bytes_digest
 from twin.errors import DigestError, TrainingError
 from twin.model.conversations import whole
 from twin.model.folder import seal, vacant, verify, written
-from twin.model.library import needed, versions
+from twin.model.library import library, needed, versions
 from twin.model.recipe import Make, Recipe
 
 LEAST = 20_000  # characters, below which a tokenizer and a held-out share make no sense
@@ -121,7 +121,7 @@ def _fit(model: Any, train: Any, make: Make, seed: int, told: Told) -> None:
     import torch
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=make.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, make.learning_rate, total_steps=make.steps, pct_start=0.1)
+    schedule = library("transformers").get_cosine_schedule_with_warmup(optimizer, make.steps // 10, make.steps)
     chance = torch.Generator().manual_seed(seed)
     model.train()
     for step in range(make.steps):

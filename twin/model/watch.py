@@ -23,11 +23,19 @@ class Stopped(Exception):  # noqa: N818  it is no error: the caller goes on from
 
 class Watch:
     """The callbacks of one run. `stopping` is asked after each step, by all processes of the run with one answer; `state`
-    goes with each checkpoint.
+    goes with each checkpoint; `together` waits for all processes.
     """
 
-    def __init__(self, meter: Meter, sinks: Iterable[Sink], stopping: Callable[[], bool], state: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        meter: Meter,
+        sinks: Iterable[Sink],
+        stopping: Callable[[], bool],
+        state: Callable[[], Any],
+        together: Callable[[], None] = lambda: None,
+    ) -> None:
         self._meter, self._sinks, self._stopping, self._state = meter, tuple(sinks), stopping, state
+        self._together = together
         self.stopped = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002  the trainer's signature
@@ -70,7 +78,8 @@ class Watch:
             sink.put(reading)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """The trainer has written a checkpoint: now it is whole."""
+        """The trainer has written a checkpoint: it is whole once every process has written its part."""
+        self._together()
         if state.is_world_process_zero:
             mark(Path(args.output_dir) / f"{STEM}{state.global_step}", self._state())
 
