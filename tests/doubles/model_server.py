@@ -124,10 +124,7 @@ class ModelServer:
             return True
         self.headers.append(headers)
         self.requests.append(json.loads(body))
-        if self.by:
-            answer = self.by(self.requests[-1])
-        else:
-            answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        answer = self.by(self.requests[-1]) if self.by else self._next()
         if isinstance(answer, Drop):
             return False
         if isinstance(answer, Status):
@@ -145,6 +142,9 @@ class ModelServer:
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
+
+    def _next(self):
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
     async def _watch(self, reader):
         with suppress(ConnectionError):

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from twin.release.evaluate import Trial
     from twin.release.gate import Verdict
     from twin.release.report import Report, Summary
-    from twin.release.thresholds import Thresholds
 
 app = typer.Typer(help="Adapter -> release.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -114,29 +113,18 @@ def gate(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Hold a report against the thresholds (exit status 3 when the candidate is refused)."""
-    from twin.cli.reports import load, newest, save
+    from twin.cli.reports import load, newest, read_thresholds, save
     from twin.release.gate import decide, enforce
     from twin.release.report import digest_of
 
     here = place(context)
     folder, held = load(report or newest(here.home / "reports"))
-    verdict = decide(held, _thresholds(thresholds or here.folder / "thresholds.yaml"))
+    verdict = decide(held, read_thresholds(thresholds or here.folder / "thresholds.yaml"))
     if held.digest == digest_of(held):
         save(folder, held, verdict)
     if not show(verdict, output):
         _print_verdict(verdict)
     enforce(verdict)
-
-
-def _thresholds(file: Path) -> Thresholds:
-    from twin.release.thresholds import parse
-
-    try:
-        return parse(file.read_bytes(), str(file))
-    except OSError as exc:
-        raise ReleaseError(
-            f"{file}: cannot be read ({exc.strerror}); docs/guides/evaluation.md says what stands in it"
-        ) from exc
 
 
 def _print_verdict(verdict: Verdict) -> None:

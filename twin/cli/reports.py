@@ -10,7 +10,9 @@ from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
     from twin.release.gate import Verdict
+    from twin.release.promotion_ports import Judged
     from twin.release.report import Report
+    from twin.release.thresholds import Thresholds
 
 REPORT, VERDICT, MARKDOWN, PAGE = "report.json", "verdict.json", "report.md", "report.html"
 DIGITS = 12
@@ -73,6 +75,36 @@ def verdict_of(folder: Path, report: Report) -> Verdict | None:
     except (OSError, msgspec.DecodeError):
         return None
     return verdict if verdict.report == report.digest else None
+
+
+def read_thresholds(file: Path) -> Thresholds:
+    """The thresholds in `file`. Raises ReleaseError."""
+    from twin.release.thresholds import parse
+
+    try:
+        return parse(file.read_bytes(), str(file))
+    except OSError as exc:
+        raise ReleaseError(
+            f"{file}: cannot be read ({exc.strerror}); docs/guides/evaluation.md says what stands in it"
+        ) from exc
+
+
+def judged(report: Report, thresholds: Thresholds) -> Judged:
+    """What a promotion must know of `report`, the verdict given anew: one that lies on a disk proves nothing."""
+    from twin.release.gate import decide
+    from twin.release.promotion_ports import Judged
+    from twin.release.report_markdown import markdown
+
+    verdict = decide(report, thresholds)
+    return Judged(
+        passed=verdict.passed,
+        reasons=verdict.reasons,
+        summary=markdown(report, verdict).rstrip(),
+        digest=report.digest,
+        candidate=report.candidate.digest,
+        running="" if report.running.kind == "base" else report.running.digest,
+        dataset=report.inputs.get("dataset", ""),
+    )
 
 
 def _replace(path: Path, data: bytes) -> None:

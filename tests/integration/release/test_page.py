@@ -89,7 +89,7 @@ def test_hostile_text_is_shown_and_never_run(browser: Browser, tmp_path: Path) -
 def test_page_fits_every_screen_and_needs_no_script(browser: Browser, tmp_path: Path, width: int, scripts: bool) -> None:
     seen = Seen(browser, tmp_path, hostile(), viewport={"width": width, "height": 800}, java_script_enabled=scripts)
     boxes = [one.bounding_box() for one in seen.page.locator("h1, .verdict, .card, table, details, svg").all()]
-    assert all(box is None or box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5 for box in boxes)
+    assert all(box is None or (box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5) for box in boxes)
     summary = seen.page.locator("summary").last
     summary.click()
     expect(seen.page.locator("details").last.get_by_role("heading", name="Candidate")).to_be_visible()

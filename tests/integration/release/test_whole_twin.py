@@ -1,0 +1,68 @@
+"""An evaluation of the whole twin: answers as the gateway gives them, from an index, with citations and retrieval measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from tests.doubles.model_server import ModelServer
+from tests.integration.cli.running import twin
+from tests.integration.release.making import BAD, GOOD, PINS, TOPICS, as_vllm, dataset, paragraph, thresholds
+from twin.records import document_id
+from twin.release.report import read
+
+
+def twin_of(folder: Path) -> None:
+    """A twin whose documents are those that the questions were made from."""
+    (folder / "notes").mkdir()
+    for topic in TOPICS:
+        (folder / "notes" / f"{topic}.md").write_text(f"# On {topic}\n\n{paragraph(topic, 31)}\n")
+    (folder / "sources.yaml").write_text("author: {id: ada, name: Ada}\nsources:\n  - {kind: files, path: notes}\n")
+    twin(folder, "documents", "sync")
+    twin(folder, "index", "build", "--switch")
+
+
+def questions(folder: Path) -> None:
+    """Questions about documents that are in the index, by the ids that they have there."""
+    uris = [document["uri"] for document in json.loads(twin(folder, "documents", "list", "-o", "json").stdout)]
+    rows = [
+        {
+            "question": f"What did you learn of {topic}?",
+            "reference": paragraph(topic, 31),
+            "document": document_id(uri),
+            "id": topic,
+        }
+        for topic in TOPICS
+        for uri in uris
+        if topic in uri
+    ]
+    assert len(rows) == len(TOPICS)
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+async def test_answers_are_made_from_passages_and_measured_by_them(tmp_path: Path) -> None:
+    dataset(tmp_path / "dataset")
+    await asyncio.to_thread(twin_of, tmp_path)
+    await asyncio.to_thread(questions, tmp_path)
+    thresholds(
+        tmp_path, "grounding.bigrams: {better: higher, largest_loss: 0.1, questions: 10}", "retrieval.recall: {better: higher, largest_loss: 0, questions: 10}"
+    )  # fmt: skip
+    thresholds_text = (tmp_path / "thresholds.yaml").read_text().replace("questions: 20", "questions: 10")
+    (tmp_path / "thresholds.yaml").write_text(thresholds_text)
+    async with ModelServer(models=(GOOD, BAD), by=as_vllm) as server:
+        arguments = ["release", "evaluate", f"--candidate={GOOD}={PINS[GOOD]}", f"--running={BAD}={PINS[BAD]}", "--dataset", "dataset",
+                     "--questions", "questions.jsonl", "--no-perplexity", "--out", "r"]  # fmt: skip
+        await asyncio.to_thread(twin, tmp_path, *arguments, TWIN_MODEL_URL=server.url)
+        asked = server.requests[0]
+    report = read((tmp_path / "r/report.json").read_bytes(), "r")
+    assert report.measures["retrieval.recall"].candidate == 1.0
+    assert report.measures["retrieval.ndcg"].candidate > 0.5
+    grounded = report.measures["grounding.bigrams"]
+    assert grounded.candidate > grounded.running == 0.0
+    assert set(report.inputs) == {"candidate", "running", "dataset", "questions", "index", "prompt"}
+    assert asked["temperature"] == 0
+    assert "<passage" in str(asked["messages"]) or "[1]" in str(asked["messages"])
+    await asyncio.to_thread(twin, tmp_path, "release", "gate", "r")
+    traces = json.loads((await asyncio.to_thread(twin, tmp_path, "traces", "list", "-o", "json")).stdout)
+    assert traces == []
