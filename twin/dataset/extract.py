@@ -7,7 +7,7 @@ character that is not white space stands in exactly one extract; a document shor
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,20 +23,7 @@ WINDOW = 100_000  # characters the splitter gets at once: its cost grows faster 
 DEEPEST = 6
 LONGEST_NAME = 200
 PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".org", "")
-_HEADING = re.compile(
-    r"^(?:(?P<level>#{1,6})[ \t]+(?P<name>\S[^\n]*?)[ \t]*#*[ \t]*|[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*)$", re.MULTILINE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """A part of a document: what one call of a generator sees. `heading` is the path of headings above its beginning."""
-
-    document: Document
-    text: str
-    position: int
-    heading: tuple[str, ...] = ()
-    prose: bool = True
+_HEADING = re.compile(r"\n(?:(#{1,6})[ \t]+(?=\S)| {0,3}(`{3,}|~{3,}))")  # begins with a letter, which is found fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +34,21 @@ class Heading:
     end: int
     level: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A part of a document: what one call of a generator sees.
+
+    `heading` is the path of headings above its beginning, `headings` are those in it.
+    """
+
+    document: Document
+    text: str
+    position: int
+    heading: tuple[str, ...] = ()
+    headings: tuple[Heading, ...] = ()
+    prose: bool = True
 
 
 def extracts(document: Document) -> Iterator[Extract]:
@@ -60,23 +62,38 @@ def extracts(document: Document) -> Iterator[Extract]:
         for offset, piece in splitter.chunk_indices(document.text[start:end]):
             text = piece.strip("\n").rstrip()
             if text.strip():
-                above = bisect_right(starts, start + offset) - 1
-                yield Extract(document, text, position, paths[above] if above >= 0 else (), prose)
+                begin = start + offset + len(piece) - len(piece.lstrip("\n"))
+                first, last = bisect_left(starts, begin), bisect_left(starts, begin + len(text))
+                above = bisect_right(starts, begin)  # a heading that it begins with stands above it too
+                yield Extract(
+                    document, text, position, paths[above - 1] if above else (), _moved(found[first:last], begin), prose
+                )
                 position += 1
 
 
 def headings(text: str) -> list[Heading]:
     """The headings of a Markdown text in order; lines inside fenced code are none."""
     found, fence = [], ""
-    for match in _HEADING.finditer(text):
-        if mark := match["fence"]:
-            if not fence:
-                fence = mark
-            elif mark.startswith(fence):
-                fence = ""
+    for match in _HEADING.finditer("\n" + text):
+        level, mark = match.groups()
+        if mark:
+            fence = mark if not fence else "" if mark.startswith(fence) else fence
         elif not fence:
-            found.append(Heading(match.start(), match.end(), len(match["level"]), match["name"][:LONGEST_NAME]))
+            end = text.find("\n", match.end() - 1)
+            end = len(text) if end < 0 else end
+            found.append(Heading(match.start(), end, len(level), _name(text[match.end() - 1 : end])))
     return found
+
+
+def _name(line: str) -> str:
+    """A heading's words without the closing #s, which a space must part from them."""
+    words = line.rstrip()
+    bare = words.rstrip("#")
+    return (bare.rstrip() if bare[-1:] in {" ", "\t"} else words)[:LONGEST_NAME].rstrip()
+
+
+def _moved(found: list[Heading], by: int) -> tuple[Heading, ...]:
+    return tuple(Heading(one.start - by, one.end - by, one.level, one.name) for one in found)
 
 
 def suffix(uri: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import dedent
 from zlib import crc32
 
-from twin.dataset.extract import Extract, headings
+from twin.dataset.extract import Extract
 from twin.dataset.manifest import Generator
 from twin.records import Example, ExampleKind, Kind
 
@@ -20,6 +20,7 @@ FEWEST_CODE = 30  # characters of documentation
 LEAST_ITEMS = 3
 LONGEST_SUMMARY = 900
 _ITEM = r"(?:[-*+]|\d{1,3}[.)])[ \t]+\S"
+_BULLET = re.compile(rf"\n{_ITEM}")  # begins with a letter, which is found fast
 _LIST = re.compile(rf"(?:^|\n)([^\n]{{0,300}})\n+((?:{_ITEM}[^\n]*(?:\n(?:[ \t]+\S[^\n]*)?)*?(?:\n|\Z)){{{LEAST_ITEMS},}})")
 _PARAGRAPH = re.compile(r"(?:\A|\n\n)([^\W_][^\n]*(?:\n[^\n#][^\n]*)*)")
 _SENTENCE = re.compile(r"[^.!?。]{20,300}[.!?。](?=\s)")
@@ -73,7 +74,7 @@ def examples(extract: Extract) -> Iterator[Example]:
 
 
 def _prose(extract: Extract) -> Iterator[Example]:
-    found = headings(extract.text)
+    found = extract.headings
     first = _PARAGRAPH.search(extract.text, 0, found[1].start if len(found) > 1 else len(extract.text))
     if extract.position == 0 and first and FEWEST <= len(first[1]) <= LONGEST_SUMMARY:
         yield _made(extract, "summary", SUMMED, first[1].strip())
@@ -97,6 +98,8 @@ def _opening(extract: Extract, text: str) -> Iterator[Example]:
 
 
 def _lists(extract: Extract, topic: str, body: str) -> Iterator[Example]:
+    if not _BULLET.search(body):  # most texts have no list
+        return
     for match in _LIST.finditer(body):
         lead = match[1].strip().rstrip(":").strip("*_ ")
         items = match[2].strip()

@@ -67,3 +67,16 @@ def test_an_extract_knows_the_headings_above_it_and_not_those_in_code():
 )
 def test_headings_are_those_of_markdown(text, names):
     assert [one.name for one in headings(text)] == names
+
+
+def test_a_comment_of_code_that_is_cut_in_two_is_no_heading():
+    code = "\n".join(f"# step {n}\nmake step-{n}" for n in range(200))
+    found = list(extracts(document("u", f"# Steps\n\n```sh\n{code}\n```\n\n# After\n\nDone.")))
+    assert len(found) > 2
+    assert [one.name for part in found for one in part.headings] == ["Steps", "After"]
+    for part in found:
+        assert all(part.text[one.start : one.end].lstrip("# ") == one.name for one in part.headings)
+
+
+def test_a_heading_of_a_million_spaces_takes_no_time():
+    assert headings("# " + " " * 1_000_000 + "x" + "# " * 500_000)[0].level == 1
