@@ -1,6 +1,6 @@
 """Documents -> a dataset: extracts, examples, filters, split, tables, manifest. Knows no file format and no model server.
 
-Documents are streamed and examples wait on disk; what stays in memory is what finds near-duplicates, about 2 KB an example.
+Documents are streamed and examples wait on disk; what stays in memory is what finds near-duplicates, about 5 KB an example.
 The same documents, replies, decisions and seed give the same bytes.
 """
 

@@ -1,7 +1,7 @@
 """Texts -> which earlier one each nearly equals: MinHash signatures (rensa) of word triples, banded, then compared.
 
 128 permutations in 32 bands of 4: the bands miss two texts whose word triples have a Jaccard similarity of 0.8 once in twenty
-million times, and 0.7 is asked of the estimate, whose standard error is 0.04. Only new texts are kept, at about 2 KB each.
+million times, and 0.7 is asked of the estimate, whose standard error is 0.04. Only new texts are kept, at about 5 KB each.
 Knows no example.
 """
 
