@@ -20,6 +20,7 @@ from twin.cli import (
     init,
     keys,
     model,
+    promote,
     release,
     serve,
     traces,
@@ -61,6 +62,8 @@ app.add_typer(documents.app, name="documents")
 index.app.command("snapshot")(index_snapshot.snapshot)
 index.app.command("restore")(index_snapshot.restore)
 app.add_typer(index.app, name="index")
+for command in (promote.promote, promote.rollback, promote.diff, promote.check):
+    release.app.command()(command)
 app.add_typer(release.app, name="release")
 dataset.app.command("review")(dataset_review.review)
 app.add_typer(dataset.app, name="dataset")

@@ -1,0 +1,113 @@
+"""Options of `twin release promote` -> pins by dotted key; folders are put into the store of artifacts on the way."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twin.errors import DatasetError, ReleaseError, TrainingError
+
+if TYPE_CHECKING:
+    from twin.drivers.artifacts import Artifacts
+
+SEALED = "#sha256:"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked to be pinned, as it was written."""
+
+    adapter: str = ""
+    dataset: str = ""
+    index: str = ""
+    pins: Path | None = None
+    pin: Sequence[str] = ()
+
+
+async def pinned(wanted: Wanted, store: Artifacts) -> dict[str, Any]:
+    """Pins by dotted key; what is said last wins. Raises ReleaseError and what reading a folder raises."""
+    made: dict[str, Any] = {}
+    if wanted.pins:
+        made |= _mapping(_text(str(wanted.pins)), str(wanted.pins))
+    if wanted.index:
+        made["index"] = _mapping(_text(wanted.index), wanted.index)
+    if wanted.dataset:
+        made |= await _dataset(wanted.dataset, store)
+    if wanted.adapter:
+        made |= await _adapter(wanted.adapter, store)
+    for one in wanted.pin:
+        key, found, value = one.partition("=")
+        if not found or not key:
+            raise ReleaseError(f"--pin {one!r}: write KEY=VALUE, as in prompt.name=twin-v4")
+        made[key] = value
+    return made
+
+
+async def _adapter(text: str, store: Artifacts) -> dict[str, Any]:
+    """An adapter that is kept already, or a folder with its record, which says base and chat template, too."""
+    if SEALED in text:
+        return {"model.adapter": text}
+    from twin.model.folder import RECORD, UNSEALED, verify
+
+    folder = Path(text)
+    record = verify(folder)
+    kept = await store.put(folder, beside=UNSEALED)
+    base = record.get("base")
+    if not isinstance(base, Mapping) or not base.get("name") or "chat_template" not in record:
+        raise TrainingError(f"{folder / RECORD}: names no base or no chat template; train the adapter again")
+    return {
+        "model.base": base["name"],
+        "model.revision": base.get("revision") or base.get("digest", ""),
+        "model.adapter": str(kept),
+        "model.chatTemplate": record["chat_template"],
+    }
+
+
+async def _dataset(text: str, store: Artifacts) -> dict[str, Any]:
+    from twin.drivers.shelf import MANIFEST, read_manifest, verify
+
+    if SEALED in text:
+        uri, _, digest = text.rpartition("#")
+        return {"dataset.uri": uri, "dataset.digest": digest}
+    folder = Path(text)
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    kept = await store.put(folder, beside=(MANIFEST,))
+    if kept.digest != manifest.digest:
+        raise DatasetError(f"{folder}: changed while it was kept; run the command again")
+    return {"dataset": {"uri": kept.uri, "digest": kept.digest, "examples": manifest.examples}}
+
+
+def prompt() -> dict[str, str]:
+    """The prompt of this code."""
+    from twin.answer.prompt import Prompt
+
+    made = Prompt()
+    return {"name": made.name, "digest": made.digest}
+
+
+def _text(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ReleaseError(f"{name}: cannot be read ({getattr(exc, 'strerror', None) or 'it is not UTF-8'})") from exc
+
+
+def _mapping(text: str, name: str) -> dict[str, Any]:
+    """JSON or YAML of pins; with or without `release:` above them."""
+    import yaml
+
+    try:
+        found = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as exc:
+        raise ReleaseError(f"{name}: is neither JSON nor YAML ({' '.join(str(exc).split())[:200]})") from exc
+    if not isinstance(found, dict):
+        raise ReleaseError(f"{name}: must be a mapping of pins, as below `release:`")
+    below = found.get("release", found)
+    if not isinstance(below, dict):
+        raise ReleaseError(f"{name}: release must be a mapping of pins")
+    return {str(key): value for key, value in below.items()}

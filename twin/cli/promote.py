@@ -1,0 +1,243 @@
+"""`twin release promote|rollback|diff|check`: what passed -> a commit on staging, staging -> production, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twin.cli.output import Output, OutputOption, say, show, table
+from twin.cli.place import Place, place
+from twin.cli.release import ReportArgument
+from twin.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from twin.cli.pins import Wanted
+    from twin.drivers.gitwork import GitWork
+    from twin.records import Artifact
+    from twin.release.promote import Branches, Promotion
+    from twin.release.promotion_ports import Judged, Repository
+    from twin.release.release import Release
+
+
+class Branch(enum.StrEnum):
+    """An environment."""
+
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+RemoteOption = Annotated[str, typer.Option("--remote", help="The git remote that has the branches.")]
+PushOption = Annotated[bool, typer.Option("--push", help="Push the branch itself, also where a forge is configured.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
+
+
+def promote(
+    context: typer.Context,
+    report: ReportArgument = None,
+    to: Annotated[Branch, typer.Option("--to", help="The branch to release to.")] = Branch.STAGING,
+    adapter: Annotated[str, typer.Option(help="Pin this adapter: its folder, or uri#sha256:...")] = "",
+    dataset: Annotated[str, typer.Option(help="Pin this dataset: its folder, or uri#sha256:...")] = "",
+    index: Annotated[str, typer.Option(help="Pin what `twin index snapshot -o json` wrote to this file (- is stdin).")] = "",
+    pins: Annotated[Path | None, typer.Option(help="Pin all that this YAML or JSON file holds.")] = None,
+    pin: Annotated[list[str] | None, typer.Option("--pin", help="Pin one KEY=VALUE, as in prompt.name=twin-v4.")] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(help="What must be shown.", show_default="thresholds.yaml of the twin's folder")
+    ] = None,
+    remote: RemoteOption = "origin",
+    push: PushOption = False,
+    dry_run: DryRunOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Release a candidate that passes the gate to staging, or what staging runs to production.
+
+    The candidate is what staging runs with the given pins changed. Exit status 3 when a rule says no; then nothing has changed.
+    """
+    from twin.cli.pins import Wanted
+
+    here = place(context)
+    wanted = Wanted(adapter, dataset, index, pins, pin or ())
+    if to is Branch.PRODUCTION:
+        if report or wanted != Wanted():
+            raise ReleaseError("production runs what staging runs: give neither a report nor pins with --to production")
+        made = asyncio.run(_to_production(here, remote, push=push, dry_run=dry_run))
+    else:
+        made = asyncio.run(_to_staging(here, wanted, report, thresholds, remote, push=push, dry_run=dry_run))
+    _show(made, output, dry_run=dry_run)
+
+
+async def _to_staging(
+    here: Place, wanted: Wanted, report: Path | None, thresholds: Path | None, remote: str, *, push: bool, dry_run: bool
+) -> Promotion:
+    from twin.cli import pins
+    from twin.cli.wiring import artifacts
+    from twin.release.promote import Promotion, candidate
+    from twin.release.promote import promote as run
+
+    judged, folder = _judged(here, report, thresholds)
+    at, store = _branches(here, remote, push=push), artifacts(here)
+    asked = await pins.pinned(wanted, store)
+    if not await _pins_prompt(at):
+        asked = {"prompt": pins.prompt(), **asked}
+    kept: Artifact = await store.put(folder)
+    today = datetime.now(UTC).date().isoformat()
+    release, tip = await candidate(at, asked, judged, kept, today=today)
+    if dry_run:
+        changes = tuple(await _changes(at.repository, tip, release))
+        return Promotion(release=release.id, since="", branch=Branch.STAGING.value, commit="", changes=changes)
+    return await run(at, release, tip, judged)
+
+
+async def _pins_prompt(at: Branches) -> bool:
+    tip = await at.repository.tip(Branch.STAGING.value)
+    return bool(tip and await at.repository.read(tip))
+
+
+def _judged(here: Place, report: Path | None, thresholds: Path | None) -> tuple[Judged, Path]:
+    """The report, held against the thresholds here and now: what its folder says of a verdict is not taken for one."""
+    from twin.cli.reports import load, newest, save
+    from twin.release.gate import decide
+    from twin.release.promotion_ports import Judged
+    from twin.release.report import digest_of
+    from twin.release.report_markdown import markdown
+    from twin.release.thresholds import parse
+
+    file = thresholds or here.folder / "thresholds.yaml"
+    folder, held = load(report or newest(here.home / "reports"))
+    try:
+        verdict = decide(held, parse(file.read_bytes(), str(file)))
+    except OSError as exc:
+        raise ReleaseError(f"{file}: cannot be read ({exc.strerror}); docs/guides/evaluation.md says what it holds") from exc
+    if held.digest == digest_of(held):
+        save(folder, held, verdict)
+    running = held.running.digest if held.running.kind == "adapter" else ""
+    judged = Judged(
+        passed=verdict.passed,
+        reasons=verdict.reasons,
+        summary=markdown(held, verdict),
+        digest=held.digest,
+        candidate=held.candidate.digest,
+        running=running,
+        dataset=held.inputs.get("dataset", ""),
+    )
+    return judged, folder
+
+
+async def _to_production(here: Place, remote: str, *, push: bool, dry_run: bool) -> Promotion:
+    from twin.release.promote import Promotion, to_production
+
+    at = _branches(here, remote, push=push)
+    if not dry_run:
+        return await to_production(at)
+    new = await _named(at.repository, Branch.STAGING.value, here)
+    tip = await at.repository.tip(Branch.PRODUCTION.value)
+    changes = tuple(await _changes(at.repository, tip, new))
+    return Promotion(release=new.id if new else "", since="", branch=Branch.PRODUCTION.value, commit="", changes=changes)
+
+
+def rollback(
+    context: typer.Context,
+    on: Annotated[Branch, typer.Option("--on", help="The branch whose last release is taken back.")] = Branch.STAGING,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the message of the commit.")] = "",
+    remote: RemoteOption = "origin",
+    push: PushOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Take back the last release of a branch, and nothing else; once more, and it goes one release further back."""
+    from twin.release.promote import rollback as run
+
+    here = place(context)
+    _show(asyncio.run(run(_branches(here, remote, push=push), on.value, reason)), output)
+
+
+def diff(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(help="A branch at the remote, a commit, or a file.")] = Branch.PRODUCTION.value,
+    new: Annotated[str, typer.Argument(help="The same.")] = Branch.STAGING.value,
+    remote: RemoteOption = "origin",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show what differs between two releases, pin by pin."""
+    changes = asyncio.run(_diff(place(context), old, new, remote))
+    if not show([{"key": key, "old": before, "new": after} for key, before, after in changes], output):
+        table(("pin", old, new), changes, empty=f"{old} and {new} run the same release")
+
+
+async def _diff(here: Place, old: str, new: str, remote: str) -> list[tuple[str, str, str]]:
+    from twin.release.release import difference
+
+    repository = _repository(here, remote)
+    return difference(await _named(repository, old, here), await _named(repository, new, here))
+
+
+async def _named(repository: Repository, name: str, here: Place) -> Release | None:
+    """The release that `name` stands for; None where a branch or commit has none. Raises ReleaseError."""
+    from twin.release.reading import read
+
+    file = here.folder / name
+    if file.is_file():
+        return read(file.read_text(encoding="utf-8", errors="replace"), name)
+    commit = await repository.tip(name) or (await repository.look(name)).commit
+    text = await repository.read(commit)
+    return None if text is None else read(text, f"release.yaml of {name}")
+
+
+async def _changes(repository: Repository, tip: str, new: Release | None) -> list[tuple[str, str, str]]:
+    from twin.release.reading import read
+    from twin.release.release import difference
+
+    text = await repository.read(tip) if tip else None
+    return difference(read(text, "release.yaml") if text else None, new)
+
+
+def check(
+    context: typer.Context,
+    commit: Annotated[str, typer.Argument(help="What production would become.")] = "HEAD",
+    remote: RemoteOption = "origin",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """For CI: refuse a merge into production whose release.yaml is neither staging's nor a marked rollback (exit status 3)."""
+    reason = asyncio.run(_checked(_repository(place(context), remote), commit))
+    if not show({"commit": commit, "reason": reason}, output):
+        say(reason)
+
+
+async def _checked(repository: GitWork, commit: str) -> str:
+    from twin.release.check import check as run
+
+    return await run(repository, (await repository.look(commit)).commit)
+
+
+def _repository(here: Place, remote: str) -> GitWork:
+    from twin.drivers.gitwork import GitWork
+
+    return GitWork(here.folder, here.settings.release_file, remote)
+
+
+def _branches(here: Place, remote: str, *, push: bool) -> Branches:
+    from twin.cli.wiring import artifacts
+    from twin.release.promote import Branches
+
+    s = here.settings
+    forge = None
+    if s.forge and not push:
+        from twin.drivers.forge import forge_at
+
+        forge = forge_at(s.forge, s.forge_token, s.forge_url)
+    return Branches(_repository(here, remote), artifacts(here), forge)
+
+
+def _show(made: Promotion, output: Output, *, dry_run: bool = False) -> None:
+    if show(made, output):
+        return
+    table(("pin", "old", "new"), made.changes)
+    if dry_run:
+        say(f"would release {made.release} to {made.branch}")
+    elif made.request:
+        say(f"release {made.release} is proposed for {made.branch}: {made.request}")
+    else:
+        say(f"{made.branch} runs release {made.release} (commit {made.commit[:12]}); `git pull` brings it here")
