@@ -47,3 +47,8 @@ def test_a_run_across_two_texts_is_no_copy_and_short_texts_have_none() -> None:
     assert copying.score(texts, "one two three four five six seven eight nine ten") == copying.Copied(0.0, 0)
     assert copying.score(texts, "") == copying.Copied(0.0, 0)
     assert copying.score(copying.learn([]), "word " * 50) == copying.Copied(0.0, 0)
+
+
+def test_a_text_that_repeats_itself_without_end_costs_no_more() -> None:
+    texts = copying.learn(["again " * 300_000])
+    assert copying.score(texts, "again " * 1_000) == copying.Copied(1.0, 1_000)

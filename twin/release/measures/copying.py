@@ -16,6 +16,7 @@ import numpy.typing as npt
 from twin.release.measures.words import words
 
 RUN = 8  # words; shorter ones two people write by chance
+MOST_PLACES = 2_000  # of one run that are followed; only a text that repeats itself without end has more
 _ODD = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 Hashes = npt.NDArray[np.uint64]
@@ -72,7 +73,7 @@ def _longest(texts: Texts, first: Places, after: Places) -> int:
     best = 0
     before, lengths = np.empty(0, np.int64), np.empty(0, np.int64)
     for start, end in zip(first.tolist(), after.tolist(), strict=True):
-        here = np.sort(texts.places[start:end])
+        here = texts.places[start : min(end, start + MOST_PLACES)]  # in order, as they were sorted stably
         goes_on = np.searchsorted(before, here - 1)
         known = goes_on < len(before)
         known[known] = before[goes_on[known]] == here[known] - 1

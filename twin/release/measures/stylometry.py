@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 Features = Callable[[str], Counter[str]]
 
 PIECE = 400  # words
+MOST_PIECES = 500  # taken evenly; more words make no style clearer
 LEAST_WORDS = 2_000  # of the author's; fewer say nothing about a style
 MOST_FREQUENT, CULLED = 150, 0.5  # words at most, and the share of pieces that each must be in
 MOST_GRAMS = 20_000
@@ -73,6 +74,7 @@ class Style:
 def learn(texts: Iterable[str]) -> Style | None:
     """The style of `texts`; None when they have fewer than LEAST_WORDS words."""
     pieces = _pieces(texts)
+    pieces = pieces[:: math.ceil(len(pieces) / MOST_PIECES)] if pieces else []
     counted = [_words(piece) for piece in pieces]
     if sum(counts.total() for counts in counted) < LEAST_WORDS:
         return None
