@@ -20,6 +20,7 @@ from twin.cli import (
     init,
     keys,
     model,
+    model_server,
     promote,
     release,
     serve,
@@ -67,6 +68,8 @@ for command in (promote.promote, promote.rollback, promote.diff, promote.check):
 app.add_typer(release.app, name="release")
 dataset.app.command("review")(dataset_review.review)
 app.add_typer(dataset.app, name="dataset")
+model.app.command("serve")(model_server.serve)
+model.app.command("load")(model_server.load)
 app.add_typer(model.app, name="model")
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)

@@ -16,7 +16,10 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # of adapters, for which vLLM re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What is served: `base` as `name`, each adapter under a name of its own. `python` is one that has vLLM."""
+    """What is served: `base` as `name`, each adapter under a name of its own. `python` is one that has vLLM.
+
+    A `base` that is no absolute path is a hub's name, and only then is a hub asked.
+    """
 
     python: Path
     base: Path
@@ -51,7 +54,9 @@ class Launch:
 
     def variables(self) -> dict[str, str]:
         """What its environment needs beside the usual: adapters exchanged while it runs, no hub, no report of use."""
-        common = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+        common = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "VLLM_NO_USAGE_STATS": "1"}
+        if self.base.is_absolute():
+            common["HF_HUB_OFFLINE"] = "1"
         if self.device == "gpu":
             return common
         processor = {"VLLM_CPU_KVCACHE_SPACE": str(self.cache_gigabytes), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
