@@ -54,7 +54,11 @@ async def writer(here: Place, choice: Choice) -> AsyncIterator[ExampleWriter]:
         journal = TeacherJournal(here.made() / "teacher.db", forgive=choice.ask_again)
         stack.push_async_callback(journal.close)
         await journal.open()
-        teacher = OpenAITeacher(Server(s.teacher_url, key=s.teacher_key, timeouts=timeouts), s.teacher_name)
+        try:
+            server = Server(s.teacher_url, key=s.teacher_key, timeouts=timeouts)
+        except SettingsError as exc:
+            raise SettingsError(str(exc).replace("TWIN_MODEL_", "TWIN_TEACHER_")) from exc
+        teacher = OpenAITeacher(server, s.teacher_name)
         stack.push_async_callback(teacher.close)
         yield TeacherWriter(teacher, journal, s.teacher_concurrency)
 

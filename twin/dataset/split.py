@@ -47,6 +47,7 @@ class Groups:
 def held_out(groups: Groups, documents: Iterable[str], seed: int, share: float) -> frozenset[str]:
     """The `documents` of the test side: whole groups, about `share` of them, and at least one on each side.
 
+    A group of more documents than all that are to be held out is trained on, unless there are only such groups.
     Raises DatasetError when there is only one group, so that nothing could be held out.
     """
     by_group: dict[str, list[str]] = {}
@@ -59,9 +60,13 @@ def held_out(groups: Groups, documents: Iterable[str], seed: int, share: float) 
             "nothing can be held out for testing: all examples come from one document, or from copies of it; "
             "give more documents, or --test-share 0"
         )
-    drawn = sorted((_draw(seed, group), group) for group in by_group)
+    most = max(1.0, share * sum(map(len, by_group.values())))
+    fitting = [group for group, ids in by_group.items() if len(ids) <= most] or [
+        min(by_group, key=lambda one: len(by_group[one]))
+    ]
+    drawn = sorted((_draw(seed, group), group) for group in fitting)
     test = [group for number, group in drawn if number < share] or [drawn[0][1]]
-    if len(test) == len(drawn):
+    if len(test) == len(by_group):
         test.pop()
     return frozenset(one for group in test for one in by_group[group])
 

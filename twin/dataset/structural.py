@@ -36,15 +36,23 @@ _COMMENT = re.compile(
 )
 ABOUT = (
     "What does {author} say about {topic} in “{title}”?",
-    "What do you write about {topic}?",
+    "What do you write about {topic} in “{title}”?",
     "Explain {topic}, as in “{title}”.",
-    "Tell me about {topic}.",
+    "Tell me about {topic}, from “{title}”.",
 )
-LISTED = ("Which points does {author} list under “{topic}”?", "List what belongs to {topic}.", "{topic}: what are they?")
+LISTED = (
+    "Which points does {author} list under “{topic}”?",
+    "List what belongs to {topic} in “{title}”.",
+    "{topic}, in “{title}”: what are they?",
+)
 SUMMED = ("Summarise “{title}” in a few sentences.", "What is “{title}” about?", "Introduce “{title}”.")
 WENT_ON = ("Go on from here, as {author} would: {first}", "Continue this passage in your own voice: {first}")
 POSTED = ("Write a post: {title}", "Write a short post in your own voice about {title}.")
-MEANT = ("What does `{signature}` in {title} do?", "Document `{signature}`.", "What is `{signature}` for?")
+MEANT = (
+    "What does `{signature}` in {title} do?",
+    "Document `{signature}` of {title}.",
+    "What is `{signature}` in {title} for?",
+)
 MODULE = ("What is the module {title} for?", "Describe {title}.")
 
 
@@ -92,7 +100,8 @@ def _prose(extract: Extract) -> Iterator[Example]:
 def _opening(extract: Extract, text: str) -> Iterator[Example]:
     """What stands before the first heading: the rest of a section, or a text that has no headings."""
     first = _SENTENCE.match(text)
-    if first and len(rest := text[first.end() :].strip()) >= FEWEST:
+    begins = text[0].isalnum() and not text[0].islower()  # an extract may begin in the middle of a sentence
+    if begins and first and len(rest := text[first.end() :].strip()) >= FEWEST:
         yield _made(extract, "passage", WENT_ON, rest, first=" ".join(first[0].split()))
     yield from _lists(extract, extract.heading[-1] if extract.heading else extract.document.title, text)
 

@@ -214,6 +214,7 @@ async def test_a_teacher_that_refuses_the_key_ends_the_run_and_publishes_nothing
         status, _, err = await result(await command(folder, server))
     assert status == 1
     assert "the teacher is of no use" in err
+    assert "check TWIN_TEACHER_KEY" in err
     assert "sk-hidden" not in err
     assert "Traceback" not in err
     assert not list((folder / ".twin" / "datasets").iterdir())

@@ -128,6 +128,17 @@ def test_what_is_held_out_stays_held_out_when_documents_are_added():
     assert held_out(before, ids, 3, 0.1) == held_out(after, more, 3, 0.1) & set(ids)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_group_that_holds_most_documents_is_trained_on(seed):
+    groups, ids = grouped(100)
+    for one in ids[:70]:
+        groups.join(ids[0], one)
+    assert not held_out(groups, ids, seed, 0.1) & set(ids[:70])
+    for one in ids[71:]:
+        groups.join(ids[70], one)
+    assert held_out(groups, ids, seed, 0.1) == set(ids[70:])
+
+
 def test_one_document_cannot_be_split():
     groups, ids = grouped(3)
     groups.join(*ids[:2])

@@ -52,8 +52,14 @@ class OpenAITeacher:
         except UpstreamError as exc:
             if exc.code in REFUSED:
                 return Reply(problem="refused")
-            raise
+            raise _named(exc) from exc
         return _read(completion)
+
+
+def _named(exc: UpstreamError) -> UpstreamError:
+    """The same error with the settings that a teacher is set by."""
+    words = str(exc).replace("TWIN_MODEL_", "TWIN_TEACHER_")
+    return UpstreamError(words, status=exc.status, code=exc.code, retryable=exc.retryable, retry_after=exc.retry_after)
 
 
 def _read(completion: Mapping[str, Any]) -> Reply:
