@@ -147,10 +147,19 @@ class QdrantDouble:
 
     async def _scroll(self, request, body):
         asked = q.ScrollRequest(
-            offset=body.get("offset"), limit=body["limit"], filter=_filter(body.get("filter")), with_payload=True
+            offset=body.get("offset"),
+            limit=body["limit"],
+            filter=_filter(body.get("filter")),
+            with_payload=True,
+            with_vector=bool(body.get("with_vector")),
         )
         records, following = self._shard(request).scroll(asked)
-        points = [{"id": str(one.id), "payload": one.payload} for one in records]
+        wanted = body.get("with_vector") or []
+        points = [
+            {"id": str(one.id), "payload": one.payload}
+            | ({"vector": {key: list(one.vector[key]) for key in wanted}} if wanted else {})
+            for one in records
+        ]
         return {"points": points, "next_page_offset": None if following is None else str(following)}
 
     async def _query(self, request, body):

@@ -14,11 +14,12 @@ import typer
 from twin.cli.index import SwitchOption, print_switch, switched
 from twin.cli.output import Output, OutputOption, say, show
 from twin.cli.place import Place, place
-from twin.errors import ArtifactError, SettingsError
+from twin.errors import ArtifactError
 from twin.records import Artifact, IndexInfo
 
 if TYPE_CHECKING:
     from twin.drivers.qdrant.edge import EdgeIndexes
+    from twin.drivers.qdrant.server import ServerIndexes
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -79,13 +80,11 @@ async def _restore(here: Place, artifact: Artifact, *, replace: bool) -> IndexIn
             return await store.restore(saved, replace=replace)
 
 
-def _store(here: Place) -> AbstractAsyncContextManager[EdgeIndexes]:
-    """The engine's indexes: taking snapshots is no part of what the stage asks of a store. Raises SettingsError."""
+def _store(here: Place) -> AbstractAsyncContextManager[EdgeIndexes | ServerIndexes]:
+    """Both stores of indexes can do this; it is no part of what the stage asks of one."""
     from twin.cli.wiring import indexes
 
-    if here.settings.qdrant_url:
-        raise SettingsError("qdrant_url is set: a Qdrant server takes and restores snapshots of its collections itself")
-    return indexes(here)  # type: ignore[return-value]  # without a server it is the engine
+    return indexes(here)  # type: ignore[return-value]  # one of the two
 
 
 def _pinned(text: str) -> Artifact:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from twin.drivers.qdrant import wire
+from twin.drivers.qdrant import points, wire
 from twin.drivers.qdrant.engine import PAGE, Engine
 from twin.drivers.qdrant.ownership import Ownership, socket_path
 from twin.drivers.qdrant.payload import plain
@@ -129,8 +129,8 @@ class EdgeIndexes:
         return await self._call("snapshot", index, str(into))  # type: ignore[no-any-return]
 
     async def restore(self, saved: Path, *, replace: bool = False) -> IndexInfo:
-        """Make the index that was saved at the absolute path `saved`; `replace` one of its name. Raises RefusedError."""
-        return await self._call("restore", str(saved), replace)  # type: ignore[no-any-return]
+        """Make the index that was saved at `saved`; `replace` what one of its name holds. Raises RefusedError."""
+        return await points.fill(self, saved, replace=replace)
 
     async def search(
         self, index: str, *, vector: Sequence[float] | None, text: str, filter: Filter, limit: int

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -19,8 +19,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from twin.drivers.qdrant import snapshot
 from twin.drivers.qdrant.payload import DENSE, KEYWORDS, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload, searched
+from twin.drivers.qdrant.points import Writer
 from twin.drivers.qdrant.room import require_room, taken
 from twin.errors import IndexStoreError, RefusedError
 from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
@@ -180,34 +180,15 @@ class Engine:
         name = index or self.live()
         meta = self._meta(name)
         require_room(Path(into).parent, taken(self._place(name)))
-        self._shard(name).flush()
-        snapshot.save(self._place(name), meta, Path(into))
-        return meta.info(chunks=self._count(name), live=name == self.live()), snapshot.documents_digest(self._all(name))
-
-    @mapped
-    def restore(self, saved: str, replace: bool) -> IndexInfo:
-        """Make the index that was saved in `saved`, its revisions and recall unknown. `replace` one of the same name."""
-        meta = snapshot.told(Path(saved))
-        place = self._place(meta.name)
-        if (place / "meta.json").exists() and not replace:
-            raise RefusedError(f"index {meta.name} is there already: give --replace, or drop it with `twin index prune`")
-        require_room(self._folder, taken(place))
-        made = snapshot.unpacked(Path(saved), meta, self._folder, self._q)
-        (place / "meta.json").unlink(missing_ok=True)  # from here on it is half made
-        if shard := self._shards.pop(meta.name, None):
-            shard.close()
-        shutil.rmtree(place, ignore_errors=True)
-        made.rename(place)
-        self._write_meta(meta)
-        return meta.info(chunks=self._count(meta.name), live=meta.name == self.live())
-
-    def _all(self, index: str) -> Iterator[Chunk]:
         offset: Any = None
-        while True:
-            page, offset = self._scroll(index, PAGE, offset, None)
-            yield from page
-            if offset is None:
-                return
+        with Writer(Path(into), meta.spec) as made:
+            while True:
+                asked = self._q.ScrollRequest(offset=offset, limit=PAGE, with_payload=True, with_vector=True)
+                records, offset = self._shard(name).scroll(asked)
+                made.add([(chunk_of(one.id, one.payload), one.vector[DENSE]) for one in records])
+                if offset is None:
+                    break
+        return meta.info(chunks=made.count, live=name == self.live()), made.documents
 
     @mapped
     def search(self, index: str, vector: Sequence[float] | None, text: str, filter: Filter, limit: int) -> Sequence[Passage]:

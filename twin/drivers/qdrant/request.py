@@ -46,6 +46,12 @@ def point(chunk: Chunk, vector: Sequence[float], bm25: Any) -> models.PointStruc
     return models.PointStruct(id=chunk.id, vector={DENSE: list(vector), SPARSE: words}, payload=payload(chunk))
 
 
+def dense(vectors: Any) -> list[float]:
+    """The vector of meanings among those that a point came with."""
+    found: list[float] = vectors[DENSE]
+    return found
+
+
 def replaced(point_id: str, stored: dict[str, Any]) -> models.OverwritePayloadOperation:
     """Other knowledge of a point whose vectors stay."""
     from qdrant_client.http import models

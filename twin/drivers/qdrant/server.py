@@ -8,15 +8,18 @@ revision under a key of its own, so that two builds never overwrite each other's
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from twin.drivers.qdrant import request
 from twin.drivers.qdrant.faults import Faults, connection
-from twin.drivers.qdrant.payload import KEYWORDS, Meta, chunk_of, payload, plain
+from twin.drivers.qdrant.payload import DENSE, KEYWORDS, Meta, chunk_of, payload, plain
+from twin.drivers.qdrant.points import Writer, fill
 from twin.errors import IndexStoreError, RefusedError
 from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
 
@@ -160,6 +163,28 @@ class ServerIndexes:
             raise RefusedError(f"the collection {self._at(index)} at {self._faults.shown} was not made by twin")
         with self._faults.mapped(f"drop {index}", unless=NOT_FOUND):
             await self._client.delete_collection(self._at(index))
+
+    async def snapshot(self, index: str, into: Path) -> tuple[IndexInfo, str]:
+        """Save `index` (empty: the live one) at `into`; also its documents' digest. A build that runs may be half in it."""
+        name = index or await self.live()
+        info = next((one for one in await self.list() if one.name == name), None)
+        if info is None:
+            raise IndexStoreError(f"there is no index {name!r}: `twin index list` shows those that are, and which is live")
+        offset: Any = None
+        with Writer(into, info.spec) as made:
+            while True:
+                with self._faults.mapped(f"read {name}"):
+                    records, offset = await self._client.scroll(
+                        self._at(name), limit=PAGE, offset=offset, with_payload=True, with_vectors=[DENSE]
+                    )
+                made.add([(chunk_of(one.id, one.payload or {}), request.dense(one.vector)) for one in records])
+                if offset is None:
+                    break
+        return dataclasses.replace(info, chunks=made.count), made.documents
+
+    async def restore(self, saved: Path, *, replace: bool = False) -> IndexInfo:
+        """Make the index that was saved at `saved`; `replace` what one of its name holds. Raises RefusedError."""
+        return await fill(self, saved, replace=replace)
 
     async def search(
         self, index: str, *, vector: Sequence[float] | None, text: str, filter: Filter, limit: int

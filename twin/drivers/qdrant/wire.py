@@ -25,7 +25,6 @@ CALLS: dict[str, tuple[Any, Any]] = {  # method -> types of its arguments, type 
     "switch": (tuple[str], None),
     "drop": (tuple[str], None),
     "snapshot": (tuple[str, str], tuple[IndexInfo, str]),
-    "restore": (tuple[str, bool], IndexInfo),
     "search": (tuple[str, list[float] | None, str, Filter, int], list[Passage]),
     "page": (tuple[str, str, int], tuple[list[Chunk], str]),
 }
