@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +58,7 @@ def build(
         list[str] | None, typer.Option(help="Only this language (en, de ...); may be given several times.")
     ] = None,
     questions: Annotated[
-        Path | None, typer.Option(help="A file of evaluation questions, one a line: no example may hold one.")
+        Path | None, typer.Option(help="A file of evaluation questions, one a line (text or JSON): no example may hold one.")
     ] = None,
     max_failed: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the teacher's replies that may fail with exit status 0.")
@@ -85,12 +86,19 @@ def build(
 
 
 def _lines(path: Path | None) -> tuple[str, ...]:
+    """The questions of a file: a line each, as text or as an object with `question` or `instruction`."""
     if path is None:
         return ()
     try:
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as exc:
-        raise DatasetError(f"{path}: the questions cannot be read ({exc})") from exc
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return tuple(_question(line) if line.startswith("{") else line for line in lines)
+    except (OSError, ValueError, KeyError) as exc:
+        raise DatasetError(f"{path}: the questions cannot be read ({type(exc).__name__}: {exc}); give one a line") from exc
+
+
+def _question(line: str) -> str:
+    row = json.loads(line)
+    return str(row["question"] if "question" in row else row["instruction"])
 
 
 async def _built(here: Place, recipe: Recipe, choice: Choice, format: Format, out: Path | None) -> Built:

@@ -85,8 +85,13 @@ def test_evaluation_questions_are_kept_out(folder: Path) -> None:
     built = told(folder, "dataset", "build", "--questions", str(folder / "questions.txt"))
     (found,) = [one for one in built["manifest"]["filters"] if one["name"] == "contamination"]
     assert found["reasons"]["evaluation question"] >= 1
-    error = twin(folder, "dataset", "build", "--questions", "missing.txt", status=1).stderr
-    assert "missing.txt: the questions cannot be read" in error
+    (folder / "questions.jsonl").write_text(json.dumps({"question": answer, "reference": "x"}) + "\n")
+    same = told(folder, "dataset", "build", "--questions", str(folder / "questions.jsonl"))
+    assert same["manifest"] == built["manifest"]
+    (folder / "broken.jsonl").write_text('{"answer": "x"}\n')
+    for name in ("missing.txt", "broken.jsonl"):
+        error = twin(folder, "dataset", "build", "--questions", str(folder / name), status=1).stderr
+        assert f"{name}: the questions cannot be read" in error
 
 
 @pytest.mark.parametrize(
@@ -184,6 +189,20 @@ async def scored(folder: Path) -> Path:
         await store.score(f"01900000-0000-7000-8000-{number:012}", "feedback", -1.0, "wrong")
     await store.close()
     return folder
+
+
+async def test_all_scored_answers_are_read_whatever_their_number(tmp_path: Path) -> None:
+    store = TraceStore(tmp_path / "traces.db")
+    await store.open()
+    blank = Span(id="1", parent="", name="answer", start=0, end=1)
+    ids = [f"01900000-0000-7000-8000-{number:012}" for number in range(900)]
+    for id in ids:
+        store.put(Trace(id=id, release="r", index="i", model="m", thread="", status="ok", spans=(blank,)))
+    await store.flush()
+    for id in ids[::2]:
+        await store.score(id, "feedback", 1.0)
+    assert [trace.id async for trace in store.scored()] == ids[::2]
+    await store.close()
 
 
 def preferences(folder: Path) -> dict[str, dict]:
