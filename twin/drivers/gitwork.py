@@ -27,6 +27,7 @@ _REVERT = re.compile(r"^This reverts commit ([0-9a-f]{40})\b", re.MULTILINE)
 _REMEDIES = (
     (r"Author identity unknown|empty ident|tell me who you are", "set user.name and user.email with git config"),
     (r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]", "check git's credentials"),
+    (r"not a git repository", "releases are commits: run this in a clone of the twin's repository"),
     (r"Could not resolve host|Could not connect|Connection|unable to access|does not appear", "check the remote's address"),
 )
 
@@ -39,6 +40,10 @@ class GitWork:
         self._whole = ""  # the path from the repository's root
 
     async def tip(self, branch: str) -> str:
+        if not self._whole and await self._git("rev-parse", "--is-shallow-repository") == "true":
+            raise ReleaseError(
+                "this clone is shallow, and releases need its history: `git fetch --unshallow` (fetch-depth: 0 in CI)"
+            )
         found = (await self._git("ls-remote", "--", self._remote, f"refs/heads/{branch}")).split()
         commit = found[0] if found else ""
         if commit and (await self._done("cat-file", "-e", f"{commit}^{{commit}}"))[0]:

@@ -139,6 +139,19 @@ async def test_many_readers_of_one_artifact_to_one_place_agree(artifacts, folder
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".partial")]
 
 
+async def test_what_an_interrupted_get_of_another_left_gets_into_no_folder(artifacts, folder, tmp_path, place):
+    first = await artifacts.put(folder, beside={"twin.json"})
+    (folder / "twin.json").unlink()
+    second = await artifacts.put(folder, beside={"twin.json"})
+    assert first.digest == second.digest
+    piece = max((path for name, path in place.files().items() if "blobs/" in name), key=lambda path: path.stat().st_size)
+    aside = piece.rename(piece.with_name("aside"))
+    with pytest.raises(ArtifactError):
+        await artifacts.get(first, tmp_path / "out")
+    aside.rename(piece)
+    assert same(folder, await artifacts.get(second, tmp_path / "out"))
+
+
 async def test_two_writers_of_one_artifact_agree(folder, place):
     kept = await asyncio.gather(*(place.artifacts().put(folder) for _ in range(4)))
     assert len(set(kept)) == 1

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.integration.release.repositories import TODAY, digest, git, judged, pins, released, report, state, work
+from tests.servers import free_port
 from twin.errors import PromotionError, ReleaseError
 from twin.release.promote import Branches, candidate, promote
 from twin.release.reading import read
@@ -167,6 +168,27 @@ async def test_a_missing_identity_is_said_with_what_to_do(at, remote, monkeypatc
     with pytest.raises(ReleaseError, match="set user.name and user.email with git config"):
         await released(at, "a")
     assert remote.tips() == before
+
+
+async def test_a_shallow_clone_is_refused_rather_than_read_as_the_whole(remote, store, tmp_path):
+    await released(Branches(work(remote.clone("whole")), store), "a")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{remote.path}", "shallow")
+    with pytest.raises(ReleaseError, match="this clone is shallow.*git fetch --unshallow"):
+        await released(Branches(work(tmp_path / "shallow"), store), "b", "a")
+    git(tmp_path / "shallow", "fetch", "--quiet", "--unshallow")
+    assert (await released(Branches(work(tmp_path / "shallow"), store), "b", "a")).release == "2026-11-21.2"
+
+
+async def test_a_folder_that_is_no_clone_is_said_to_be_none(store, tmp_path):
+    with pytest.raises(ReleaseError, match="run this in a clone of the twin's repository"):
+        await released(Branches(work(tmp_path), store), "a")
+
+
+async def test_a_password_in_the_remote_s_address_is_not_told(at, clone, caplog):
+    git(clone, "remote", "set-url", "origin", f"http://ada:s3cret-word@127.0.0.1:{free_port()}/twin.git")
+    with pytest.raises(ReleaseError, match="git ls-remote") as caught:
+        await released(at, "a")
+    assert "s3cret-word" not in str(caught.value) + caplog.text
 
 
 async def test_a_twin_in_a_folder_of_the_repository_has_its_release_there(remote, store):

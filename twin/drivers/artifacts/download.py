@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from twin.digest import bytes_digest, file_digest
 from twin.drivers.artifacts.blobs import Blobs
-from twin.drivers.artifacts.manifest import PIECE, File, Manifest, piece_key
+from twin.drivers.artifacts.manifest import PIECE, File, Manifest, located, piece_key
 from twin.drivers.artifacts.upload import AT_ONCE, listed
 from twin.errors import ArtifactError, DigestError
 from twin.records import Artifact
@@ -30,7 +30,7 @@ class Download:
     async def get(self, out: Path) -> None:
         """Fetch into a folder beside `out` and rename: `out` is never half there. Raises ArtifactError."""
         out = Path(os.path.abspath(out))  # noqa: ASYNC240, PTH100  asks no disk
-        partial = out.with_name(f".{out.name}.{self._artifact.digest[-12:]}.partial")
+        partial = out.with_name(f".{out.name}.{located(self._artifact.uri)[1][:12]}.partial")
         if await self._there(out):
             return
         await self._local(out.parent.mkdir, 0o777, True, True)
