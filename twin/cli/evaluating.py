@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twin.drivers.openai.http import Server
     from twin.drivers.vllm.models import Models
     from twin.records import Trace
-    from twin.release.evaluate import Examiners
+    from twin.release.evaluate import Examiners, Trial
     from twin.release.ports import Answered
     from twin.release.questions import HeldOut
     from twin.release.report import Model
@@ -34,6 +34,8 @@ class Asking:
     judge: bool
     perplexity: bool
     max_tokens: int
+    tokenizer: Path | None = None  # of the base, whose rendering is compared with the server's
+    adapter: Path | None = None  # of the candidate, whose chat template wins
 
 
 def side(text: str, option: str, kind: str) -> Model:
@@ -46,18 +48,26 @@ def side(text: str, option: str, kind: str) -> Model:
     name, _, pin = text.partition("=")
     if not name.strip():
         raise ReleaseError(f"{option} {text!r}: give NAME=FOLDER or NAME=sha256:..., NAME being what the model server calls it")
-    return Model(name=name.strip(), digest=_digest(pin.strip()), kind=kind)
+    return Model(name=name.strip(), digest=_digest(pin.strip(), kind), kind=kind)
 
 
-def _digest(pin: str) -> str:
+def folder_in(text: str) -> Path | None:
+    """The folder in `NAME=FOLDER`, if it is one."""
+    pin = text.partition("=")[2].partition("#")[0]
+    return Path(pin) if pin and not pin.startswith("sha256:") else None
+
+
+def _digest(pin: str, kind: str) -> str:
     if not pin or pin.startswith("sha256:"):
         return pin
     from twin.cli.model import pinned
     from twin.errors import DigestError
-    from twin.model.folder import verify
+    from twin.model.base import folder_digest
+    from twin.model.folder import RECORD, verify
 
     folder, wanted = pinned(pin)
-    found = str(verify(folder)["digest"])
+    foreign = kind == "base" and folder.is_dir() and not (folder / RECORD).is_file()  # a hub's own folder
+    found = folder_digest(folder) if foreign else str(verify(folder)["digest"])
     if wanted and found != wanted:
         raise DigestError(f"{folder}: is {found}, but {wanted} is asked for")
     return found
@@ -98,8 +108,9 @@ def _rows(examples: Iterator[Any]) -> Iterator[Mapping[str, Any]]:
 
 
 @asynccontextmanager
-async def examiners(here: Place, asking: Asking, models: tuple[str, str]) -> AsyncIterator[tuple[Examiners, dict[str, str]]]:
-    """Everything that answers and measures, open, and the digests of what it answers from. Raises SettingsError."""
+async def examiners(here: Place, asking: Asking, trial: Trial) -> AsyncIterator[tuple[Examiners, Trial]]:
+    """Everything that answers and measures, open; and `trial` with what was found out. Raises SettingsError and others."""
+    from twin.cli.template import broken
     from twin.drivers.openai.asking import PlainAnswering
     from twin.drivers.openai.generator import OpenAIGenerator
     from twin.release.evaluate import Examiners
@@ -110,17 +121,21 @@ async def examiners(here: Place, asking: Asking, models: tuple[str, str]) -> Asy
     if asking.judge and not (s.judge_url and s.judge_name):
         raise SettingsError("--judge needs judge_url (ending in /v1) and judge_name: the server and its model's name")
     async with AsyncExitStack() as stack:
+        models = (trial.candidate.name, trial.running.name)
         server = await _server(stack, here, s.model_url, s.model_key)
         await _served(server, models)
-        pins: dict[str, str] = {}
+        if asking.tokenizer:
+            found = await broken(server, models, asking.tokenizer, asking.adapter, trial.held)
+            trial = replace(trial, broken=found)
         answering: Any = PlainAnswering(server, asking.max_tokens)
         if not asking.plain:
             answering, pins = await _whole(here, stack, server, models[0], asking.max_tokens)
+            trial = replace(trial, inputs={**trial.inputs, **pins})
         judge = None
         if asking.judge:
             judge = OpenAIGenerator(await _server(stack, here, s.judge_url, s.judge_key), s.judge_name)
         likely = await _likelihoods(stack, server) if asking.perplexity else None
-        yield Examiners(answering=answering, judge=judge, judge_model=s.judge_name, perplexity=likely), pins
+        yield Examiners(answering=answering, judge=judge, judge_model=s.judge_name, perplexity=likely), trial
 
 
 async def _server(stack: AsyncExitStack, here: Place, url: str, key: str) -> Server:

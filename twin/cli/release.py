@@ -44,6 +44,9 @@ def evaluate(
     plain: Annotated[bool, typer.Option("--plain", help="Ask the bare models, without passages.")] = False,
     judge: Annotated[bool, typer.Option("--judge", help="Let the model of judge_url mark the answers.")] = False,
     no_perplexity: Annotated[bool, typer.Option("--no-perplexity", help="For a server that is no vLLM.")] = False,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="The base's folder: compare the chat template served with the one trained with.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many questions, evenly taken.")] = 1000,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of each answer.")] = 512,
     at_a_time: Annotated[int, typer.Option(min=1, max=256, help="Questions asked at a time.")] = 4,
@@ -53,12 +56,19 @@ def evaluate(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Ask candidate and running release the same held-out questions, measure the answers, and write a report."""
-    from twin.cli.evaluating import Asking
+    from twin.cli.evaluating import Asking, folder_in
     from twin.cli.reports import PAGE, REPORT, folder_of, save
 
     here = place(context)
     trial = _trial(candidate, running, base, dataset, questions, limit)
-    asking = Asking(plain=plain, judge=judge, perplexity=not no_perplexity, max_tokens=max_tokens)
+    asking = Asking(
+        plain=plain,
+        judge=judge,
+        perplexity=not no_perplexity,
+        max_tokens=max_tokens,
+        tokenizer=tokenizer,
+        adapter=folder_in(candidate),
+    )
     report = asyncio.run(_evaluated(here, trial, asking, at_a_time=at_a_time, seed=seed, resamples=resamples))
     folder = out or folder_of(here.made() / "reports", report)
     save(folder, report)
@@ -83,23 +93,15 @@ def _trial(candidate: str, running: str, base: str, dataset: Path, questions: Pa
 
 
 async def _evaluated(here: Place, trial: Trial, asking: Asking, *, at_a_time: int, seed: int, resamples: int) -> Report:
-    from dataclasses import replace
-
     from twin.cli.evaluating import examiners
     from twin.cli.progress import Progress
     from twin.release.evaluate import evaluate as run
 
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    async with examiners(here, asking, (trial.candidate.name, trial.running.name)) as (by, pins):
+    async with examiners(here, asking, trial) as (by, prepared):
         with Progress("questions") as progress:
             return await run(
-                replace(trial, inputs={**trial.inputs, **pins}),
-                by,
-                made=made,
-                seed=seed,
-                resamples=resamples,
-                at_a_time=at_a_time,
-                on_progress=progress.set,
+                prepared, by, made=made, seed=seed, resamples=resamples, at_a_time=at_a_time, on_progress=progress.set
             )
 
 

@@ -19,13 +19,17 @@ from twin.release.training import Training
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What is compared on what. `inputs` are digests by name (`dataset`, `questions`, ...), empty where there is none."""
+    """What is compared on what. `inputs` are digests by name (`dataset`, `questions`, ...), empty where there is none.
+
+    `broken` says what was found to differ between training and serving.
+    """
 
     candidate: Model
     running: Model
     held: Sequence[HeldOut]
     training: Training
     inputs: Mapping[str, str]
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ async def evaluate(
             seed=seed,
             resamples=resamples,
             leaked=tuple(sorted(one.id for one in trial.held if trial.training.leaked(one))),
+            broken=tuple(_written(one) for one in trial.broken),
             rows=rows,
             measures=summaries(rows, seed=seed, resamples=resamples),
             judge=_judging(by.judge_model, judged) if judged is not None else None,

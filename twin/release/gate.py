@@ -101,6 +101,7 @@ def _unfit(report: Report) -> Iterator[str]:
     ids = [row.id for row in report.rows]
     if len(set(ids)) != len(ids):
         yield "a question stands in the report twice"
+    yield from report.broken
     if report.leaked:
         yield f"the split leaks: {len(report.leaked)} questions are from what was trained on ({_some(report.leaked)})"
 

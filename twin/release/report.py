@@ -66,7 +66,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A candidate against the running release on the same questions.
 
     `inputs` are the digests of what went in, by name; an empty one was used without being pinned. `leaked` are the ids of
-    questions that the training has seen. `digest` covers everything else.
+    questions that the training has seen; `broken` says where serving differs from training. `digest` covers everything else.
     """
 
     schema: int = SCHEMA
@@ -77,6 +77,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seed: int
     resamples: int
     leaked: tuple[str, ...]
+    broken: tuple[str, ...] = ()
     rows: tuple[Row, ...]
     measures: dict[str, Summary]
     judge: Judging | None = None

@@ -206,3 +206,8 @@ def test_questions_of_one_document_stand_or_fall_together() -> None:
     alone = summaries(rows(by_document, [0.0] * 60), seed=0, resamples=2000)["style.delta"]
     together = summaries(rows(by_document, [0.0] * 60, per_document=10), seed=0, resamples=2000)["style.delta"]
     assert together.high - together.low > 2 * (alone.high - alone.low)
+
+
+def test_gate_refuses_a_contract_that_does_not_hold_between_training_and_serving() -> None:
+    said = "the chat template of 'new' is not the one trained with: conversation 1, token 2: trained with 5, served with 6"
+    assert reason(report(good(), broken=(said,))) == said
