@@ -11,7 +11,7 @@ import pytest
 
 from tests.doubles.model_server import Drop, ModelServer, Say, Status
 from tests.integration.cli.running import twin
-from tests.integration.release.making import BAD, GOOD, JUDGED, PINS, as_vllm, dataset, thresholds
+from tests.integration.release.making import BAD, GOOD, JUDGED, PINS, TOPICS, as_vllm, dataset, paragraph, thresholds
 from twin.digest import bytes_digest
 from twin.release.report import digest_of, read
 
@@ -179,3 +179,31 @@ async def test_a_server_that_dies_and_a_folder_that_cannot_be_written_are_named(
         "taken: the report cannot be written"
         in (await run(folder, server, *pair(GOOD, BAD), "--out", "taken", status=1)).stderr
     )
+
+
+async def test_a_chat_template_that_is_not_the_trained_one_is_refused_by_its_first_token(
+    folder: Path, server: ModelServer
+) -> None:
+    from twin.model.tokenizing import tokenizer_of
+
+    words = tokenizer_of([paragraph(topic, 3) for topic in TOPICS], 400, 512)
+    words.save_pretrained(folder / "tokenizer")
+    plain = as_vllm
+
+    def rendering(request: dict):
+        if "add_generation_prompt" not in request:
+            return plain(request)
+        ids = words.apply_chat_template(
+            request["messages"], add_generation_prompt=request["add_generation_prompt"], return_dict=False
+        )
+        return Status(200, json.dumps({"tokens": [*ids[:1], 99, *ids[1:]] if server.wrong else ids}).encode())
+
+    server.by, server.wrong = rendering, False
+    await run(folder, server, *pair(GOOD, BAD, "--tokenizer", "tokenizer", "--limit", "20"), "--out", "same")
+    await run(folder, server, "gate", "same")
+    server.wrong = True
+    await run(
+        folder, server, *pair(GOOD, BAD, "--tokenizer", "tokenizer", "--no-perplexity", "--limit", "20"), "--out", "other"
+    )
+    refused = (await run(folder, server, "gate", "other", status=3)).stderr
+    assert "the chat template of 'good' is not the one trained with: conversation 1, token 1: trained with" in refused
