@@ -22,6 +22,9 @@ Rendered from `twin/settings.py` by `make render`. A setting stands in `twin.tom
 PACKAGES = (
     "twin/documents",
     "twin/index",
+    "twin/dataset",
+    "twin/model",
+    "twin/release",
     "twin/answer",
     "twin/drivers",
     "twin/cli",
