@@ -142,6 +142,12 @@ def _room(path: Path, size: int) -> None:
 
 def _holds(path: Path, offset: int, size: int, digest: str) -> bool:
     with path.open("rb") as file:
+        try:
+            written = os.lseek(file.fileno(), offset, os.SEEK_DATA) < offset + size
+        except OSError:  # nothing but a hole from here on
+            written = False
+        if size and not written:
+            return False
         file.seek(offset)
         return bytes_digest(file.read(size)) == digest
 
