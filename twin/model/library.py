@@ -19,7 +19,7 @@ NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
 def needed(*further: str) -> None:
     """Import what training takes, without telemetry. Raises TrainingError naming the extra when one is missing."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads would not survive the fork of a data loader
-    for name in (*NEEDED, *further):
+    for name in (*further, *NEEDED):  # unsloth patches the others, so it is first
         try:
             importlib.import_module(name)
         except ImportError as exc:

@@ -122,13 +122,11 @@ def _shared(recipe: Recipe, how: Training, run: Path, tracker: str) -> dict[str,
 
 
 def _model(recipe: Recipe, stage: Stage, found: Found, parent: Path | None) -> tuple[Any, Any]:
-    """The model to train, and the shape of the adapter when it is a new one."""
+    """The model to train, and the shape of the adapter when it is a new one that the trainer puts on."""
     from peft import LoraConfig, PeftModel
 
-    lora = recipe.lora
-    if recipe.base.unsloth:
-        return _unsloth(recipe, stage, found, parent), None
-    model = load_model(recipe.base, found)
+    lora, fast = recipe.lora, recipe.base.unsloth
+    model = _unsloth(recipe, stage, found) if fast else load_model(recipe.base, found)
     if parent:
         adapted = PeftModel.from_pretrained(model, str(parent), is_trainable=True)
         for config in adapted.peft_config.values():  # PEFT would look for a base of this name on the hub at every save
@@ -137,36 +135,34 @@ def _model(recipe: Recipe, stage: Stage, found: Found, parent: Path | None) -> t
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
     if unknown := sorted(set(lora.modules) - names):
         raise TrainingError(f"lora.modules: base {found.name} has no {', '.join(unknown)}")
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.modules),
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-    return model, config
+    shape: dict[str, Any] = {
+        "r": lora.rank,
+        "lora_alpha": lora.alpha,
+        "lora_dropout": lora.dropout,
+        "target_modules": list(lora.modules),
+        "bias": "none",
+    }
+    if fast:
+        return _shaped(model, shape, recipe, stage), None
+    return model, LoraConfig(**shape, task_type="CAUSAL_LM")
 
 
-def _unsloth(recipe: Recipe, stage: Stage, found: Found, parent: Path | None) -> Any:
-    """The same by Unsloth's loader, whose kernels replace the model's; it is imported before the other libraries."""
-    from unsloth import FastLanguageModel
-
-    how, lora = recipe.training(stage), recipe.lora
-    model, _ = FastLanguageModel.from_pretrained(
-        model_name=str(parent or found.folder),
-        max_seq_length=how.length,
+def _unsloth(recipe: Recipe, stage: Stage, found: Found) -> Any:
+    """The base by Unsloth's loader, whose kernels replace the model's. Always the base's own folder: given an adapter's, it
+    would look for a base of that name on the hub.
+    """
+    model, _ = library("unsloth").FastLanguageModel.from_pretrained(
+        model_name=str(found.folder),
+        max_seq_length=recipe.training(stage).length,
         load_in_4bit=recipe.base.quantize == "nf4",
         trust_remote_code=False,
     )
-    if parent:
-        return model
-    return FastLanguageModel.get_peft_model(
-        model,
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.modules),
-        use_gradient_checkpointing="unsloth" if how.checkpointing else False,
-        random_state=recipe.seed,
+    return model
+
+
+def _shaped(model: Any, shape: dict[str, Any], recipe: Recipe, stage: Stage) -> Any:
+    """Unsloth's own way to put a new adapter on."""
+    checkpointing = "unsloth" if recipe.training(stage).checkpointing else False
+    return library("unsloth").FastLanguageModel.get_peft_model(
+        model, **shape, use_gradient_checkpointing=checkpointing, random_state=recipe.seed
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,20 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A base that lies here is never looked for elsewhere: the libraries ask a hub by name at several places."""
+    asked: list[object] = []
+
+    def refuse(host: object, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise OSError(f"{host} was asked for")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
+    assert not asked
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ RECIPE = {
         },
     },
     # Dropout and accumulation, so that a resumed run must bring back the random state and the place within an epoch.
-    "lora": {"rank": 4, "alpha": 8, "dropout": 0.1, "max_lora_rank": 8},
+    "lora": {"rank": 4, "alpha": 16, "dropout": 0.1, "max_lora_rank": 8},
     "sft": {
         "length": 96,
         "batch": 4,

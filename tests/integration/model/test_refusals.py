@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -138,7 +140,7 @@ def test_an_adapter_that_was_changed(tmp_path: Path, bases: Path, dataset: Path,
     changed = tmp_path / "changed"
     shutil.copytree(adapter.adapter, changed)
     config = changed / "adapter_config.json"
-    config.write_text(config.read_text().replace('"lora_alpha": 8', '"lora_alpha": 800'))
+    config.write_text(config.read_text().replace('"lora_alpha": 16', '"lora_alpha": 800'))
     wanted = plan(tmp_path, dataset, bases=bases, stage="dpo", parent=changed)
     refused(wanted, r"adapter_config\.json is sha256:", DigestError)
 
@@ -284,6 +286,48 @@ def test_text_that_looks_like_a_special_token_stays_text(bases: Path) -> None:
     ids = tokenizer.apply_chat_template([*turn["prompt"], *turn["completion"]], return_dict=False)
     assert ids.count(tokenizer.eos_token_id) == 2
     assert ids.count(tokenizer.convert_tokens_to_ids("<|user|>")) == 1
+
+
+def test_unsloth_that_is_not_installed_is_named_and_not_done_without(tmp_path: Path, bases: Path, dataset: Path) -> None:
+    refused(plan(tmp_path, dataset, bases=bases, recipe=recipe(base={"unsloth": True})), "pip install unsloth")
+
+
+def test_with_its_flag_unsloth_loads_the_base_and_shapes_the_adapter(
+    tmp_path: Path, bases: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "unsloth", fake_unsloth())
+    wanted = plan(tmp_path, dataset, bases=bases, recipe=recipe(base={"unsloth": True}, sft={"max_steps": 1}))
+    first = train(wanted)
+    assert first
+    assert json.loads((first.adapter / "adapter_config.json").read_text())["r"] == 4
+    assert train(replace(wanted, stage="dpo", parent=first.adapter))
+
+
+def fake_unsloth() -> ModuleType:
+    """Unsloth needs a GPU: this has its two calls, over the libraries that it is a faster way to."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    class FastLanguageModel:
+        @staticmethod
+        def from_pretrained(
+            model_name: str, max_seq_length: int, load_in_4bit: bool, trust_remote_code: bool
+        ) -> tuple[Any, None]:
+            assert (Path(model_name) / "model.safetensors").is_file(), "an adapter's folder would send it to the hub"
+            return AutoModelForCausalLM.from_pretrained(model_name), None
+
+        @staticmethod
+        def get_peft_model(
+            model: Any, r: int, lora_alpha: int, lora_dropout: float, target_modules: list[str], **_: Any
+        ) -> Any:
+            shape = LoraConfig(
+                r=r, lora_alpha=lora_alpha, lora_dropout=lora_dropout, target_modules=target_modules, task_type="CAUSAL_LM"
+            )
+            return get_peft_model(model, shape)
+
+    made = ModuleType("unsloth")
+    made.FastLanguageModel = FastLanguageModel  # type: ignore[attr-defined]
+    return made
 
 
 def test_an_unknown_tracker_is_an_error_and_not_a_run_without_it(tmp_path: Path, bases: Path, dataset: Path) -> None:
