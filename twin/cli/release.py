@@ -56,8 +56,9 @@ def evaluate(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Ask candidate and running release the same held-out questions, measure the answers, and write a report."""
-    from twin.cli.evaluating import Asking, folder_in
+    from twin.cli.evaluating import Asking
     from twin.cli.reports import PAGE, REPORT, folder_of, save
+    from twin.cli.trial import folder_in
 
     here = place(context)
     trial = _trial(candidate, running, base, dataset, questions, limit)
@@ -79,7 +80,7 @@ def evaluate(
 
 
 def _trial(candidate: str, running: str, base: str, dataset: Path, questions: Path | None, limit: int) -> Trial:
-    from twin.cli.evaluating import read_dataset, side
+    from twin.cli.trial import read_dataset, side
     from twin.release.evaluate import Trial
 
     if bool(running) == bool(base):

@@ -67,21 +67,33 @@ async def evaluate(
     if by.perplexity is not None:
         expected = await expect_all(pairs, by.perplexity, candidate, running, at_a_time=at_a_time, on_progress=on_progress)
     rows = _rows(pairs, known, [outcomes for outcomes in (judged, expected) if outcomes is not None])
-    return reports.sealed(
-        Report(
-            made=made,
-            candidate=trial.candidate,
-            running=trial.running,
-            inputs={**trial.inputs, "candidate": trial.candidate.digest, "running": trial.running.digest},
-            seed=seed,
-            resamples=resamples,
-            leaked=tuple(sorted(one.id for one in trial.held if trial.training.leaked(one))),
-            broken=tuple(_written(one) for one in trial.broken),
-            rows=rows,
-            measures=summaries(rows, seed=seed, resamples=resamples),
-            judge=_judging(by.judge_model, judged) if judged is not None else None,
-            notes=_notes(trial, known),
-        )
+    judging = _judging(by.judge_model, judged) if judged is not None else None
+    return reports.sealed(_report(trial, rows, judging, _notes(trial, known), made=made, seed=seed, resamples=resamples))
+
+
+def _report(
+    trial: Trial,
+    rows: tuple[Row, ...],
+    judging: Judging | None,
+    notes: tuple[str, ...],
+    *,
+    made: str,
+    seed: int,
+    resamples: int,
+) -> Report:
+    return Report(
+        made=made,
+        candidate=trial.candidate,
+        running=trial.running,
+        inputs={**trial.inputs, "candidate": trial.candidate.digest, "running": trial.running.digest},
+        seed=seed,
+        resamples=resamples,
+        leaked=tuple(sorted(one.id for one in trial.held if trial.training.leaked(one))),
+        broken=tuple(_written(one) for one in trial.broken),
+        rows=rows,
+        measures=summaries(rows, seed=seed, resamples=resamples),
+        judge=judging,
+        notes=notes,
     )
 
 
