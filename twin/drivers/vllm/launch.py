@@ -49,7 +49,12 @@ class Launch:
         flags = ["--enable-lora", *(["--enforce-eager"] if self.device == "cpu" else [])]
         named = [json.dumps({"name": name, "path": str(path)}) for name, path in self.adapters.items()]
         adapters = ["--lora-modules", *named] if named else []
-        start = [str(self.python), "-m", "vllm.entrypoints.openai.api_server"]
+        start = [
+            str(self.python),
+            "-P",
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+        ]  # -P: no vllm.py of the folder it starts in
         return [*start, *(part for option in options.items() for part in option), *flags, *adapters]
 
     def variables(self) -> dict[str, str]:
