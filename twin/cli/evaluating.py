@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -164,10 +165,14 @@ async def _likelihoods(stack: AsyncExitStack, server: Server) -> Likelihoods:
 
 
 class Likelihoods:
-    """The log-likelihood of an answer by a vLLM, in the chat template that it serves."""
+    """The log-likelihood of an answer by a vLLM, in the chat template that it serves.
+
+    One at a time: vLLM 0.32 on processors dies of prompt_logprobs asked of two adapters in one batch.
+    """
 
     def __init__(self, models: Models) -> None:
         self._models = models
+        self._turn = asyncio.Lock()
 
     async def log_likelihood(self, model: str, question: str, answer: str) -> tuple[float, int]:
         """Nats and tokens of `answer`. Raises UpstreamError."""
@@ -176,5 +181,6 @@ class Likelihoods:
         whole = await self._models.tokens(model, [*asked, {"role": "assistant", "content": answer}])
         if whole[: len(before)] != before:
             raise ReleaseError(f"{model!r}: its chat template renders a question otherwise when an answer follows")
-        likely = (await self._models.log_probabilities(model, whole))[len(before) - 1 :]
+        async with self._turn:
+            likely = (await self._models.log_probabilities(model, whole))[len(before) - 1 :]
         return sum(likely), len(likely)
