@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from twin.errors import SettingsError
 
 Positive = Annotated[int, Meta(ge=1)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
 Seconds = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 SECRETS = (
@@ -87,8 +88,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
 
     # answer
     model_url: str = ""  # an OpenAI-compatible server, ending in /v1; empty: the extractive answerer
-    model_name: str = ""  # by which that server calls its model
+    model_name: str = ""  # by which that server calls its model; empty: the adapter of release.yaml
     model_key: str = ""  # of that server
+    adapters_folder: str = ""  # where adapters are put, which the model server must see; empty: adapters/ under home
+    canary: Percent = 0  # of a hundred conversations, those that canary_adapter answers
+    canary_adapter: str = ""  # uri#sha256:... of a candidate, served beside the release's adapter
     prompt_tokens: Positive = 3000  # budget of the prompt, passages included
     passages: Positive = 6  # put before the model, or quoted from
     understand: bool = False  # let the model find author and kind in the question

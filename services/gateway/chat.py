@@ -10,10 +10,11 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from services.gateway import wire
 from services.gateway.admit import Place
 from services.gateway.http import GoneError, Request, decode, fields, value
-from services.gateway.passthrough import pass_through
+from services.gateway.passthrough import chosen, pass_through
 from services.gateway.state import Gateway
 from services.gateway.stream import Stream
 from services.gateway.whole import Whole
+from twin.answer.canary import beginning
 from twin.answer.ports import Delta, Done, Event
 from twin.answer.recorder import new_trace_id
 from twin.errors import AnswerError
@@ -27,31 +28,42 @@ async def chat(state: Gateway, request: Request) -> None:
     sent = fields(raw)
     options = value(sent["twin"]) if "twin" in sent else None
     if isinstance(options, dict) and options.get("retrieval") == "off":
-        with counted(state, request, "pass_through"):
+        adapter = chosen(state, sent)
+        with counted(state, request, "pass_through", adapter):
             async with Place(state, request):
-                await pass_through(state, request, sent, raw)
+                await pass_through(state, request, sent, raw, adapter)
         return
     asked = wire.chat_of(decode(raw), PASSAGES)
-    known = {wire.MODEL, "", state.answerer.model, *((state.upstream.model,) if state.upstream else ())}
-    if asked.request.model not in known:
-        raise wire.no_model(asked.request.model)
+    adapter = _answering_model(state, asked)
     work = _stream if asked.request.stream else _whole
-    with counted(state, request, state.answerer.mode):
+    with counted(state, request, state.answerer.mode, adapter):
         async with Place(state, request):
-            await work(state, request, asked)
+            await work(state, request, asked, adapter)
+
+
+def _answering_model(state: Gateway, asked: wire.Chat) -> str:
+    """Who answers: whom the request names, or whoever the conversation is given to. Raises AnswerError for a stranger."""
+    named, canary = asked.request.model, state.answerer.canary
+    if canary and named == canary.generator.model:
+        return named
+    if named not in {wire.MODEL, "", state.answerer.model, *((state.upstream.model,) if state.upstream else ())}:
+        raise wire.no_model(named)
+    return state.answerer.model if named == state.answerer.model else state.answerer.model_for(beginning(asked.question))
 
 
 @contextmanager
-def counted(state: Gateway, request: Request, mode: str) -> Iterator[None]:
+def counted(state: Gateway, request: Request, mode: str, adapter: str) -> Iterator[None]:
     """Count how an answer ended."""
     try:
         yield
-        state.metrics.answers.labels(mode, _result(request)).inc()
+        state.metrics.answers.labels(mode, adapter, _result(request)).inc()
     except GoneError:
-        state.metrics.answers.labels(mode, "cancelled").inc()
+        state.metrics.answers.labels(mode, adapter, "cancelled").inc()
         raise
     except AnswerError as exc:
-        state.metrics.answers.labels(mode, "broken" if request.started else _result(exc)).inc()
+        state.metrics.answers.labels(mode, adapter, "broken" if request.started else _result(exc)).inc()
+        if exc.code == "upstream_not_found" and state.standing:
+            state.standing.wake()  # a model server that was started again has no adapters yet
         raise
 
 
@@ -60,9 +72,9 @@ def _result(ended: Request | AnswerError) -> str:
 
 
 @asynccontextmanager
-async def _answering(state: Gateway, asked: wire.Chat, trace: str) -> AsyncIterator[AsyncGenerator[Event, None]]:
+async def _answering(state: Gateway, asked: wire.Chat, trace: str, model: str) -> AsyncIterator[AsyncGenerator[Event, None]]:
     """The events of an answer; who is cancelled while it sends one tells the answer why."""
-    async with aclosing(state.answerer.answer(asked.question, asked.parameters, trace=trace)) as events:
+    async with aclosing(state.answerer.answer(asked.question, asked.parameters, trace=trace, model=model)) as events:
         try:
             yield events
         except asyncio.CancelledError as exc:
@@ -71,22 +83,22 @@ async def _answering(state: Gateway, asked: wire.Chat, trace: str) -> AsyncItera
             raise
 
 
-async def _whole(state: Gateway, request: Request, asked: wire.Chat) -> None:
+async def _whole(state: Gateway, request: Request, asked: wire.Chat, model: str) -> None:
     whole = Whole()
     request.trace = new_trace_id()
-    async with _answering(state, asked, request.trace) as events:
+    async with _answering(state, asked, request.trace, model) as events:
         async for event in events:
             if isinstance(event, Delta):
                 whole.add(event.raw or {})
                 continue
-            state.metrics.answered(event.answer, event.trace)
+            state.metrics.answered(event.answer, event.trace, model)
             completion = whole.completion(event.answer, int(time.time()))
             await request.json(200, completion, [(b"x-twin-trace", event.answer.trace.encode())])
 
 
-async def _stream(state: Gateway, request: Request, asked: wire.Chat) -> None:
+async def _stream(state: Gateway, request: Request, asked: wire.Chat, model: str) -> None:
     request.trace = new_trace_id()
-    sending = Stream(state, request, request.trace, include_usage=asked.include_usage)
-    async with _answering(state, asked, request.trace) as events:
+    sending = Stream(state, request, request.trace, model, include_usage=asked.include_usage)
+    async with _answering(state, asked, request.trace, model) as events:
         async for event in events:
             await (sending.done(event) if isinstance(event, Done) else sending.delta(event))

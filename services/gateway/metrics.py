@@ -16,16 +16,21 @@ class Metrics:
         r = self.registry = CollectorRegistry()
         self.requests = Counter("twin_http_requests", "Requests by route and status.", ("route", "status"), registry=r)
         self.seconds = Histogram("twin_http_request_seconds", "Time to the last byte.", ("route",), buckets=SECONDS, registry=r)
-        self.first_token = Histogram("twin_first_token_seconds", "Time to the first text.", buckets=SECONDS, registry=r)
+        self.first_token = Histogram(
+            "twin_first_token_seconds", "Time to the first text.", ("adapter",), buckets=SECONDS, registry=r
+        )
         self.steps = Histogram("twin_answer_step_seconds", "Time of a step.", ("step",), buckets=SECONDS, registry=r)
-        self.answers = Counter("twin_answers", "Answers by mode and how they ended.", ("mode", "result"), registry=r)
-        self.tokens = Counter("twin_tokens", "Tokens by direction.", ("direction",), registry=r)
+        self.answers = Counter(
+            "twin_answers", "Answers by mode, who gave them and how they ended.", ("mode", "adapter", "result"), registry=r
+        )
+        self.tokens = Counter("twin_tokens", "Tokens by direction and who used them.", ("direction", "adapter"), registry=r)
         self.degraded = Counter("twin_answer_degraded", "Optional steps that failed.", ("step",), registry=r)
         self.citations = Counter("twin_citations", "Citations kept, and invented ones dropped.", ("result",), registry=r)
         self.active = Gauge("twin_answers_active", "Answers being made.", registry=r)
         self.waiting = Gauge("twin_answers_waiting", "Questions in the queue.", registry=r)
         self.dropped = Gauge("twin_traces_dropped", "Traces that found no room.", registry=r)
-        self.release = Gauge("twin_release_info", "The release that answers.", ("release",), registry=r)
+        self.release = Gauge("twin_release_info", "What answers.", ("release", "index", "adapter", "prompt"), registry=r)
+        self.differences = Gauge("twin_release_differences", "What is found otherwise than the release says.", registry=r)
 
         self._of_route: dict[tuple[str, int], Counter] = {}  # a look-up by labels costs a microsecond
         self._seconds_of: dict[str, Histogram] = {}
@@ -45,10 +50,10 @@ class Metrics:
         """The exposition format."""
         return generate_latest(self.registry)
 
-    def answered(self, answer: Answer, trace: Trace) -> None:
+    def answered(self, answer: Answer, trace: Trace, adapter: str) -> None:
         """Count what a finished answer took."""
-        self.tokens.labels("prompt").inc(answer.usage.prompt)
-        self.tokens.labels("completion").inc(answer.usage.completion)
+        self.tokens.labels("prompt", adapter).inc(answer.usage.prompt)
+        self.tokens.labels("completion", adapter).inc(answer.usage.completion)
         self.citations.labels("kept").inc(len(answer.citations))
         self.citations.labels("dropped").inc(answer.dropped)
         for step in answer.degraded:

@@ -31,8 +31,38 @@ REFUSED = (401, 403)  # of our key to the model server, not of the client's to u
 _is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-async def pass_through(state: Gateway, request: Request, body: Mapping[str, msgspec.Raw], raw: bytes) -> None:
-    """Relay `body`, the fields of `raw` as they were sent.
+def chosen(state: Gateway, body: Mapping[str, msgspec.Raw]) -> str:
+    """Whom `body` is relayed to: the model or the candidate where it asks for the twin, else the model server's default."""
+    if state.upstream is None:
+        return ""
+    canary = state.answerer.canary
+    if canary is None or not _is_ours(bytes(body.get("model", b"null"))):
+        return state.upstream.model
+    return state.answerer.model_for(_beginning(body))
+
+
+class _Turn(msgspec.Struct):
+    role: str = ""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Options(msgspec.Struct):
+    thread: str = ""
+
+
+def _beginning(body: Mapping[str, msgspec.Raw]) -> str:
+    """What stays the same over the turns of a conversation; of one that cannot be read, nothing."""
+    try:
+        options = msgspec.json.decode(body.get("twin", b"{}"), type=_Options)
+        turns = msgspec.json.decode(body.get("messages", b"[]"), type=list[_Turn])
+    except msgspec.DecodeError:
+        return ""
+    first = next((bytes(turn.content) for turn in turns if turn.role == "user"), b"")
+    return options.thread or first.decode("utf-8", "replace")
+
+
+async def pass_through(state: Gateway, request: Request, body: Mapping[str, msgspec.Raw], raw: bytes, model: str) -> None:
+    """Relay `body`, the fields of `raw` as they were sent, to `model` where the twin itself is asked for.
 
     Raises UnavailableError without a model server, UpstreamError when it cannot be reached or breaks off.
     """
@@ -40,14 +70,12 @@ async def pass_through(state: Gateway, request: Request, body: Mapping[str, msgs
         raise UnavailableError("there is no model server: set TWIN_MODEL_URL, or leave twin.retrieval on", code="no_model")
     sent: dict[str, Any] = {key: value for key, value in body.items() if key != "twin"}
     if _is_ours(bytes(body.get("model", b"null"))):
-        sent["model"] = state.upstream.model
-    recorder = Recorder(
-        sink=state.sink, release=state.release, model=state.upstream.model, thread="", input={"bytes": len(raw)}
-    )
+        sent["model"] = model
+    recorder = Recorder(sink=state.sink, release=state.release, model=model, thread="", input={"bytes": len(raw)})
     request.trace = recorder.id
     try:
         with recorder.span("generate") as span:
-            size = await _relay(state, request, msgspec.json.encode(sent), recorder.id)
+            size = await _relay(state, request, msgspec.json.encode(sent), recorder)
             span.output = {"bytes": size, "status": request.status}
         refused = f"the model server answered {request.status}" if request.status >= BAD else ""
         recorder.finish("error" if refused else "ok", error=refused)
@@ -67,16 +95,16 @@ def _is_ours(model: bytes) -> bool:
     return model == b"null" or (model.startswith(b'"') and msgspec.json.decode(model) in ("", "twin"))
 
 
-async def _relay(state: Gateway, request: Request, body: bytes, trace: str) -> int:
+async def _relay(state: Gateway, request: Request, body: bytes, recorder: Recorder) -> int:
     relay = _server(state)
     answer = None
     try:
         with request.bounds.within(state.first_token_timeout):
             answer = await relay.ask(body)
         _refuse(answer)
-        headers = [(b"x-twin-trace", trace.encode()), *_passed(answer)]
+        headers = [(b"x-twin-trace", recorder.id.encode()), *_passed(answer)]
         if answer.headers.get(b"content-type", b"").startswith(b"text/event-stream") and answer.status == OK:
-            return await _stream(state, request, answer, headers)
+            return await _stream(state, request, answer, headers, recorder.model)
         return await _whole(state, request, answer, headers)
     except TimeoutError as exc:
         raise UpstreamError("the model server took too long", status=504, code="upstream_timeout") from exc
@@ -92,7 +120,7 @@ def _server(state: Gateway) -> Relay:
     return relay
 
 
-async def _stream(state: Gateway, request: Request, answer: Connection, headers: list[Any]) -> int:
+async def _stream(state: Gateway, request: Request, answer: Connection, headers: list[Any], model: str) -> int:
     size, begun, tail, wait = 0, time.perf_counter(), b"", state.first_token_timeout
     while True:
         with request.bounds.within(wait):
@@ -101,7 +129,7 @@ async def _stream(state: Gateway, request: Request, answer: Connection, headers:
             break
         if not size:
             wait = state.idle_timeout
-            state.metrics.first_token.observe(time.perf_counter() - begun)
+            state.metrics.first_token.labels(model).observe(time.perf_counter() - begun)
             await request.start(answer.status, (*SSE, *headers))
         size += len(part)
         tail = (tail + part)[-TAIL:]

@@ -92,12 +92,14 @@ async def model(state: Gateway, request: Request) -> None:
 
 async def _model(state: Gateway) -> dict[str, Any]:
     """The model, with what stands behind it."""
-    about = {
+    about: dict[str, Any] = {
         "release": state.release,
         "index": await state.searcher.live(),
         "mode": state.answerer.mode,
         "model": state.answerer.model,
     }
+    if canary := state.answerer.canary:
+        about["canary"] = {"model": canary.generator.model, "share": canary.share, "ready": canary.ready()}
     return {"id": wire.MODEL, "object": "model", "created": CREATED, "owned_by": "llm-twin", "twin": about}
 
 
@@ -137,6 +139,7 @@ async def readyz(state: Gateway, request: Request) -> None:
 async def missing(state: Gateway) -> list[str]:
     """What keeps this gateway from answering, in words."""
     found = ["the gateway is stopping"] if state.draining else []
+    found += state.standing.differences if state.standing else ()
     try:
         if not await state.searcher.live():
             found.append("no index is live: run `twin documents sync`, then `twin index build --switch`")
@@ -156,5 +159,7 @@ async def metrics(state: Gateway, request: Request) -> None:
     m.active.set(state.admission.active)
     m.waiting.set(state.admission.waiting)
     m.dropped.set(getattr(state.sink, "dropped", 0))
-    m.release.labels(state.release).set(1)
+    m.release.clear()
+    m.release.labels(state.release, await state.searcher.live(), state.answerer.model, state.answerer.prompt.digest).set(1)
+    m.differences.set(len(state.standing.differences) if state.standing else 0)
     await request.reply(200, m.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))

@@ -126,11 +126,14 @@ async def serve(
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{sock.getsockname()[1]}"
     ready = asyncio.ensure_future(_say_ready(server, address, on_ready))
+    watching = asyncio.ensure_future(state.standing.watch()) if state.standing else None
     try:
         await server.serve(sockets=[sock])
         await ended(server.server_state.tasks)
     finally:
         ready.cancel()
+        if watching:
+            watching.cancel()
         sock.close()
         if state.session is not None:
             await state.session.close()

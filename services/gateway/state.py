@@ -12,6 +12,7 @@ from services.gateway.limits import Admission, RateLimits
 from services.gateway.metrics import Metrics
 
 if TYPE_CHECKING:
+    from services.gateway.standing import Standing
     from twin.answer.answerer import Answerer
     from twin.answer.ports import Searcher, TextEmbedder, TraceSink
     from twin.drivers.keys import Keys
@@ -53,6 +54,7 @@ class Gateway:
     upstream: Upstream | None = None
     upstream_url: str = ""
     upstream_headers: Mapping[str, str] = field(default_factory=dict)
+    standing: Standing | None = None  # None: no release and no candidate to be held to
     on_feedback: Callable[[str, str, float, str], None] | None = None  # a second place for scores, which never waits
     find_fault: Callable[[Trace], Fault | None] | None = None
     metrics: Metrics = field(default_factory=Metrics)

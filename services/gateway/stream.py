@@ -17,8 +17,8 @@ class Stream:
     Holding text back for it was tried: a reader sees a word without its end whenever the model pauses.
     """
 
-    def __init__(self, state: Gateway, request: Request, trace: str, *, include_usage: bool) -> None:
-        self._state, self._request, self._trace = state, request, trace
+    def __init__(self, state: Gateway, request: Request, trace: str, model: str, *, include_usage: bool) -> None:
+        self._state, self._request, self._trace, self._model = state, request, trace, model
         self._include_usage = include_usage
         self._begun = time.perf_counter()
         self._created = int(time.time())
@@ -27,7 +27,7 @@ class Stream:
     async def delta(self, said: Delta) -> None:
         """Send a piece of text, or the model's own fields."""
         if not self._request.started:
-            self._state.metrics.first_token.observe(time.perf_counter() - self._begun)
+            self._state.metrics.first_token.labels(self._model).observe(time.perf_counter() - self._begun)
             await self._start()
         content = {"content": said.text} if said.text else {}
         await self._request.send(event(self._chunk({**self._role, **content, **(said.raw or {})})))
@@ -36,7 +36,7 @@ class Stream:
     async def done(self, ended: Done) -> None:
         """Send citations, the reason for the end and, where it was asked for, usage."""
         answer = ended.answer
-        self._state.metrics.answered(answer, ended.trace)
+        self._state.metrics.answered(answer, ended.trace, self._model)
         if not self._request.started:
             await self._start()
         cited = {**self._role, "content": "", "annotations": [wire.annotation(one) for one in answer.citations]}

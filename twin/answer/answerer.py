@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+from twin.answer.canary import Canary, beginning
 from twin.answer.guard_in import Guards, guard_passages, guard_question
 from twin.answer.ports import Completer, Done, Event, Generator, Reranker, Searcher, TextEmbedder, TraceSink
 from twin.answer.prompt import Asked, Prompt, ask
@@ -51,6 +52,7 @@ class Answerer:
     searcher: Searcher
     sink: TraceSink
     generator: Generator | None = None
+    canary: Canary | None = None
     reranker: Reranker | None = None
     completer: Completer | None = None
     understanding: bool = False
@@ -66,25 +68,34 @@ class Answerer:
 
     @property
     def model(self) -> str:
-        return self.generator.model if self.generator else "extractive"
+        return _named(self.generator)
+
+    def model_for(self, conversation: str) -> str:
+        """Who answers the conversation that began so: the model, or the candidate for its share of them."""
+        return self.canary.generator.model if self.canary and self.canary.takes(conversation) else self.model
+
+    def _generator(self, model: str) -> Generator | None:
+        return self.canary.generator if self.canary and self.canary.generator.model == model else self.generator
 
     async def answer(
-        self, question: Question, parameters: Mapping[str, Any] = NOTHING, *, trace: str = ""
+        self, question: Question, parameters: Mapping[str, Any] = NOTHING, *, trace: str = "", model: str = ""
     ) -> AsyncGenerator[Event, None]:
-        """Deltas, then Done. `parameters` are the request's own fields for the model server, `trace` the id to give.
+        """Deltas, then Done. `parameters` are the request's own fields for the model server, `trace` the id to give, `model`
+        who answers: the candidate by its name, or by its share of conversations when left out.
 
         Raises AnswerError (QuestionError, GuardError, UnavailableError, UpstreamError), also after Deltas, with its `trace_id`.
         """
+        generator = self._generator(model or self.model_for(beginning(question)))
         recorder = Recorder(
             sink=self.sink,
             release=self.release,
-            model=self.model,
+            model=_named(generator),
             id=trace,
             thread=question.thread,
             input={"question": short(question.text), "k": question.k, "turns": len(question.history)},
         )
         try:
-            async with aclosing(self._steps(recorder, question, parameters)) as events:
+            async with aclosing(self._steps(recorder, question, parameters, generator)) as events:
                 async for event in events:
                     yield event
         except AnswerError as exc:
@@ -115,7 +126,7 @@ class Answerer:
         return index, found
 
     async def _steps(
-        self, recorder: Recorder, question: Question, parameters: Mapping[str, Any]
+        self, recorder: Recorder, question: Question, parameters: Mapping[str, Any], generator: Generator | None
     ) -> AsyncGenerator[Event, None]:
         plan = await self._plan(recorder, question)
         canary = f"ref-{random.token_hex(8)}"
@@ -129,7 +140,7 @@ class Answerer:
             canary=canary,
             emails=self.guards.emails,
             recorder=recorder,
-            generator=self.generator,
+            generator=generator,
             embedder=self.embedder,
             author=self.prompt.author,
         )
@@ -137,10 +148,10 @@ class Answerer:
             async for delta in deltas:
                 yield delta
         answer = self._answer(recorder, plan, writing)
-        yield Done(
-            answer,
-            recorder.finish("ok", output=_summary(answer), attributes={"mode": answer.mode, "degraded": list(answer.degraded)}),
-        )
+        attributes: dict[str, Any] = {"mode": answer.mode, "degraded": list(answer.degraded)}
+        if self.canary:
+            attributes["canary"] = generator is self.canary.generator
+        yield Done(answer, recorder.finish("ok", output=_summary(answer), attributes=attributes))
 
     async def _plan(self, recorder: Recorder, question: Question) -> Plan:
         """Guard, understand, expand, retrieve and rerank."""
@@ -255,7 +266,7 @@ class Answerer:
             citations=writing.citations,
             passages=writing.asked.passages,
             mode=self.mode,
-            model=writing.model or self.model,
+            model=writing.model or _named(writing.generator),
             index=plan.index,
             release=self.release,
             trace=recorder.id,
@@ -264,6 +275,10 @@ class Answerer:
             dropped=writing.dropped,
             degraded=tuple(dict.fromkeys((*plan.degraded, *writing.degraded))),
         )
+
+
+def _named(generator: Generator | None) -> str:
+    return generator.model if generator else "extractive"
 
 
 def _seen(passage: Passage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twin.cli.place import Place
-from twin.cli.wiring import embedder, indexes, release_id
+from twin.cli.wiring import embedder, indexes, release
 from twin.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twin.drivers.sqlite.traces import TraceStore
     from twin.index.ports import Embedder, IndexStore
     from twin.records import Trace
+    from twin.release.release import Release
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Answering:
     embedder: Embedder
     sinks: Sinks
     generator: OpenAIGenerator | None
+    release: Release | None = None
 
 
 @asynccontextmanager
@@ -60,7 +62,8 @@ async def answering(here: Place) -> AsyncIterator[Answering]:
         index = await stack.enter_async_context(indexes(here))
         model = await stack.enter_async_context(embedder(here))
         sinks = await _sinks(here, stack)
-        model_server = await generator(here, stack)
+        pinned = release(here)
+        model_server = await generator(here, stack, pinned)
         answerer = Answerer(
             embedder=model,
             searcher=index,
@@ -71,9 +74,9 @@ async def answering(here: Place) -> AsyncIterator[Answering]:
             understanding=s.understand and model_server is not None,
             expansions=s.expand if model_server else 0,
             prompt=_prompt(here),
-            release=release_id(here),
+            release=pinned.id if pinned else "local",
         )
-        yield Answering(answerer, index, model, sinks, model_server)
+        yield Answering(answerer, index, model, sinks, model_server, pinned)
 
 
 def _prompt(here: Place) -> Any:
@@ -100,20 +103,32 @@ async def _sinks(here: Place, stack: AsyncExitStack) -> Sinks:
     return Sinks(local, opik)
 
 
-async def generator(here: Place, stack: AsyncExitStack) -> OpenAIGenerator | None:
+async def generator(here: Place, stack: AsyncExitStack, pinned: Release | None = None) -> OpenAIGenerator | None:
     """The model server's driver, closed with `stack`; None when none is set. Raises SettingsError."""
     s = here.settings
     if not s.model_url:
         return None
-    if not s.model_name:
-        raise SettingsError("model_url is set but model_name is not: give the name by which the server calls its model")
+    name = s.model_name or _served(pinned)
+    if not name:
+        raise SettingsError(
+            "model_url is set but model_name is not, and there is no release.yaml with a model: give the name by which the"
+            " server calls its model"
+        )
     from twin.drivers.openai.generator import OpenAIGenerator
     from twin.drivers.openai.http import Server, Timeouts
 
     timeouts = Timeouts(s.connect_timeout, s.first_token_timeout, s.idle_timeout, s.total_timeout)
-    made = OpenAIGenerator(Server(s.model_url, key=s.model_key, timeouts=timeouts), s.model_name)
+    made = OpenAIGenerator(Server(s.model_url, key=s.model_key, timeouts=timeouts), name)
     stack.push_async_callback(made.close)
     return made
+
+
+def _served(pinned: Release | None) -> str:
+    """By which name the model server serves the release's adapter."""
+    from twin.drivers.vllm.adapters import served_name
+    from twin.records import Artifact
+
+    return served_name(Artifact.parse(pinned.model.adapter).digest) if pinned and pinned.model else ""
 
 
 async def _reranker(here: Place, stack: AsyncExitStack, embedder: TextEmbedder) -> Reranker | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,10 +62,10 @@ async def _served(here: Place, host: str, port: int, on_ready: Any) -> None:
     from services.gateway.serve import serve as listen
     from twin.cli.answering import answering
 
-    async with answering(here) as parts:
+    async with answering(here) as parts, AsyncExitStack() as stack:
         configure(parts.answerer.release, sys.stderr)
         await parts.embedder.embed_query("ready?")  # one that fails is said now, and the first question waits for no model
-        state = _gateway(here, parts)
+        state = await _gateway(here, parts, stack)
         if not await parts.index.live():
             say("no index is live yet: /readyz says so until `twin index build --switch` made one")
         await listen(state, host, port, drain_timeout=here.settings.drain_timeout, on_ready=on_ready or _said_ready)
@@ -73,15 +75,18 @@ def _said_ready(address: str) -> None:
     say(f"serving on {address} (chat page; API below {address}/v1); Ctrl-C ends it")
 
 
-def _gateway(here: Place, parts: Answering) -> Gateway:
+async def _gateway(here: Place, parts: Answering, stack: AsyncExitStack) -> Gateway:
     from services.gateway.limits import Admission
     from services.gateway.state import Gateway
     from twin.answer.faults import find_fault
+    from twin.cli.standing import canary, standing
     from twin.cli.wiring import keys
 
     s = here.settings
+    held = await standing(here, parts, stack)
     return Gateway(
-        answerer=parts.answerer,
+        answerer=replace(parts.answerer, canary=canary(here, parts, held)),
+        standing=held,
         searcher=parts.index,
         embedder=parts.embedder,
         embedder_name=parts.embedder.name,

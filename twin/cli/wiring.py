@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin.cli.place import Place
-from twin.errors import SettingsError
+from twin.errors import ReleaseError, SettingsError
 
 if TYPE_CHECKING:
     from twin.documents.ports import DocumentStore, Fetcher
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from twin.drivers.keys import Keys
     from twin.index.chunk import Limits
     from twin.index.ports import Embedder, IndexStore
+    from twin.release.release import Release
 
 
 @asynccontextmanager
@@ -139,17 +141,22 @@ def artifacts(here: Place) -> Artifacts:
     return Artifacts(kept if "://" in kept else str(here.folder / kept), s.s3_endpoint)
 
 
-def release_id(here: Place) -> str:
-    """What release.yaml calls this release; `local` where there is none yet."""
-    import yaml
+def adapters_folder(here: Place) -> Path:
+    """Where adapters lie, each in a folder named after its digest: those trained here, and those fetched for a server."""
+    return here.folder / here.settings.adapters_folder if here.settings.adapters_folder else here.home / "adapters"
 
+
+def release(here: Place) -> Release | None:
+    """What release.yaml pins; None where there is none yet. Raises ReleaseError naming every mistake in it."""
     file = here.folder / here.settings.release_file
-    if not file.is_file():
-        return "local"
+    if not file.exists():
+        return None
+    from twin.release.reading import read
+
     try:
-        return str(yaml.safe_load(file.read_text(encoding="utf-8"))["release"]["id"])
-    except (yaml.YAMLError, OSError, KeyError, TypeError) as exc:
-        raise SettingsError(f"{file}: has no release.id ({type(exc).__name__}); mend it or remove it") from exc
+        return read(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ReleaseError(f"{file}: cannot be read ({getattr(exc, 'strerror', None) or 'it is not UTF-8'})") from exc
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from twin.model.machine import agreed, main_process, memory, together
 from twin.model.meter import JsonLines, Meter, PrometheusFile, Sink
 from twin.model.plan import Plan, Trained
 from twin.model.runs import Run
+from twin.model.samples import rendered, write_samples
 from twin.model.trainers import restored, trainer
 from twin.model.watch import Stopped, Watch, attached
 
@@ -118,6 +119,7 @@ class Attempt:
     def _write(self, folder: Path, metrics: Mapping[str, float]) -> dict[str, Any]:
         save_adapter(self._trainer.accelerator.unwrap_model(self._trainer.model), folder, self._base.name)
         (folder / TEMPLATE).write_text(self._tokenizer.chat_template, encoding="utf-8")
+        write_samples(folder, rendered(self._tokenizer))
         history = history_of(self._trainer.state.log_history)
         write_json(folder / HISTORY, history)
         recipe = self._plan.recipe

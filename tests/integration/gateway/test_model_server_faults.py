@@ -187,7 +187,7 @@ async def test_client_that_leaves_takes_its_call_to_the_model_server_along(
         await gate.idle()
         mode = "model" if retrieval == "on" else "pass_through"
         counted = (await gate.call("GET", "/metrics")).raw.decode()
-        assert f'twin_answers_total{{mode="{mode}",result="cancelled"}} 1.0' in counted
+        assert f'twin_answers_total{{adapter="double",mode="{mode}",result="cancelled"}} 1.0' in counted
 
 
 ODD = {

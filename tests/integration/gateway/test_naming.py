@@ -98,11 +98,11 @@ async def test_every_answer_is_counted_once_by_its_end(gate: Gate, server: Model
     found = await series(gate)
     counted = {one for one in found if one.startswith("twin_answers_total")}
     assert counted == {
-        'twin_answers_total{mode="model",result="ok"}',
-        'twin_answers_total{mode="pass_through",result="ok"}',
-        'twin_answers_total{mode="pass_through",result="refused"}',
-        'twin_answers_total{mode="pass_through",result="error"}',
-        'twin_answers_total{mode="pass_through",result="broken"}',
+        'twin_answers_total{adapter="double",mode="model",result="ok"}',
+        'twin_answers_total{adapter="double",mode="pass_through",result="ok"}',
+        'twin_answers_total{adapter="double",mode="pass_through",result="refused"}',
+        'twin_answers_total{adapter="double",mode="pass_through",result="error"}',
+        'twin_answers_total{adapter="double",mode="pass_through",result="broken"}',
     }
 
 

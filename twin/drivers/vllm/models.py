@@ -17,6 +17,7 @@ from twin.errors import TrainingError, UpstreamError
 
 Conversation = Sequence[Mapping[str, str]]
 LOAD_SECONDS = 120.0
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,16 @@ class Models:
         if any(one.name == name for one in await self.served()):
             await self._said(self._server, "/unload_lora_adapter", {"lora_name": name})
 
-    async def tokens(self, model: str, conversation: Conversation, *, prompt: bool = False) -> list[int]:
-        """The ids of a conversation as the server renders it; with `prompt`, up to where the answer would begin."""
+    async def tokens(
+        self, model: str, conversation: Conversation, *, prompt: bool = False, template: Mapping[str, str] = NOTHING
+    ) -> list[int]:
+        """The ids of a conversation as the server renders it; with `prompt`, up to where the answer would begin.
+
+        `template` are variables for the chat template beside the conversation.
+        """
         body = {"model": model, "messages": list(conversation), "add_generation_prompt": prompt}
+        if template:
+            body["chat_template_kwargs"] = dict(template)
         ids = replies.decode(await self._said(self._root, "/tokenize", body)).get("tokens")
         if not isinstance(ids, list) or not all(isinstance(one, int) for one in ids):
             raise UpstreamError("the model server gave no tokens")
