@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twin.cli.model import AdapterArgument, bases, pinned
+from twin.cli.model import AdapterArgument
 from twin.cli.output import say
 from twin.cli.place import Place, place
 from twin.errors import SettingsError, TrainingError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twin.cli.adapters import Adapter
     from twin.drivers.vllm.launch import Launch
+
+TEMPLATE = "chat_template.jinja"  # of an adapter: how it was trained, and so how it is served
 
 
 class Device(StrEnum):
@@ -28,54 +33,73 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
-NameOption = Annotated[str, typer.Option("--name", help="The name by which requests ask for it.")]
-
-
 def serve(
     context: typer.Context,
-    adapters: Annotated[list[str] | None, typer.Argument(metavar="[NAME=]ADAPTER", help="Adapters of the base.")] = None,
+    adapters: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=]ADAPTER", help="Folders, or uri#sha256:... of kept ones.", show_default="that of release.yaml"
+        ),
+    ] = None,
     base: Annotated[
-        str, typer.Option("--base", help="The base: a folder, or a hub's name.", show_default="that of the first adapter")
+        str, typer.Option("--base", help="The base: a folder, or a hub's name.", show_default="that of the adapters")
     ] = "",
-    name: NameOption = "base",
+    name: Annotated[str, typer.Option("--name", help="The name by which requests ask for the base.")] = "base",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     device: Annotated[Device, typer.Option(help="What computes.")] = Device.GPU,
     context_length: Annotated[int, typer.Option("--context", min=0, help="Tokens at most; 0: what the model allows.")] = 0,
-    max_rank: Annotated[int, typer.Option(min=1, help="The largest rank of an adapter that may be loaded.")] = 32,
+    max_rank: Annotated[
+        int, typer.Option(min=0, help="The largest rank of an adapter that may be loaded.", show_default="32, or the adapters'")
+    ] = 0,
     python: Annotated[
         Path | None, typer.Option(help="A Python that has vLLM, which pins its own torch.", show_default="this one")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command instead of becoming it.")] = False,
 ) -> None:
-    """Become a vLLM server of a base with its adapters. Each adapter is verified first, and must be one of this base."""
+    """Become a vLLM server of a base with its adapters: those of release.yaml, or those that are given.
+
+    Each adapter is verified first, and must be one of this base. Its name is made of its digest where none is given.
+    """
+    from twin.cli.adapters import base_of, released, together
     from twin.drivers.vllm.launch import Launch
 
     here = place(context)
-    chosen = dict(_named(one) for one in adapters or ())
+    chosen = asyncio.run(_all(here, adapters)) if adapters else [] if base else asyncio.run(released(here))
+    together(chosen)
+    where, revision = base_of(here, chosen, base)
     launch = Launch(
         python=_python(python),
-        base=_found(base) if base else _base_of(here, chosen),
+        base=where,
+        revision=revision,
         name=name,
-        adapters=chosen,
+        adapters={one.name: one.folder for one in chosen},
+        chat_template=chosen[0].folder / TEMPLATE if chosen else None,
         host=host,
         port=port,
         device="cpu" if device is Device.CPU else "gpu",
         context=context_length,
-        max_lora_rank=max_rank,
+        max_lora_rank=_rank(chosen, max_rank),
     )
-    _one_base(chosen)
     if dry_run:
         print(_shown(launch))
         return
-    say(f"vLLM serves {', '.join([name, *chosen])} at http://{host}:{port}/v1")
+    say(f"vLLM serves {', '.join([name, *launch.adapters])} at http://{host}:{port}/v1")
     os.execve(launch.command()[0], launch.command(), {**os.environ, **launch.variables()})  # noqa: S606 - our own argument list
+
+
+async def _all(here: Place, texts: list[str]) -> list[Adapter]:
+    from twin.cli.adapters import typed
+
+    return [await typed(here, text) for text in texts]
 
 
 def load(
     context: typer.Context,
     adapter: AdapterArgument,
-    name: NameOption = "candidate",
+    name: Annotated[
+        str, typer.Option("--name", help="The name by which requests ask for it.", show_default="made of its digest")
+    ] = "",
     url: Annotated[str, typer.Option(help="The model server, ending in /v1.", show_default="model_url")] = "",
 ) -> None:
     """Serve an adapter beside those of a running vLLM, in place of one of the same name. The server must see its folder."""
@@ -83,56 +107,37 @@ def load(
     address = url or here.settings.model_url
     if not address:
         raise SettingsError("no model server is known: give --url, or set TWIN_MODEL_URL")
-    _, folder = _named(adapter)
-    asyncio.run(_loaded(address, here.settings.model_key, name, folder))
-    say(f"{folder} is served as {name}")
+    loaded = asyncio.run(_loaded(here, address, adapter, name))
+    say(f"{loaded.folder} is served as {loaded.name}")
 
 
-async def _loaded(address: str, key: str, name: str, folder: Path) -> None:
+async def _loaded(here: Place, address: str, adapter: str, name: str) -> Adapter:
+    from twin.cli.adapters import typed
     from twin.drivers.openai.http import Server
+    from twin.drivers.vllm.adapters import fits_server
     from twin.drivers.vllm.models import Models
 
-    server = Server(address, key=key)
+    found = await typed(here, adapter, name)
+    server = Server(address, key=here.settings.model_key)
     models = Models(server)
     try:
-        await models.load(name, folder)
+        fits_server(found.record, await models.served())
+        await models.load(found.name, found.folder)
     finally:
         await models.close()
         await server.close()
+    return found
 
 
-def _named(text: str) -> tuple[str, Path]:
-    """`NAME=ADAPTER` or `ADAPTER`, whose name is then `twin`, with its files verified. Raises TrainingError, DigestError."""
-    from twin.model.adapter import read_adapter
+def _rank(adapters: Sequence[Adapter], asked: int) -> int:
+    """The largest rank that the server is to load. Raises TrainingError when an adapter's is larger than what was asked."""
+    from twin.model.adapter import rank_of
 
-    name, found, rest = text.partition("=")
-    folder, digest = pinned(rest if found else text)
-    read_adapter(folder, digest)
-    return (name if found else "twin"), folder.resolve()
-
-
-def _base_of(here: Place, adapters: dict[str, Path]) -> Path:
-    """The base that the first adapter was trained on: of our own making if it lies here, else a hub's name."""
-    from twin.model.folder import record_of
-
-    if not adapters:
-        raise TrainingError("nothing to serve: give an adapter, or --base")
-    name = str(record_of(next(iter(adapters.values())))["base"]["name"])
-    made = bases(here) / name
-    return made.resolve() if made.is_dir() else _found(name)
-
-
-def _found(base: str) -> Path:
-    """A folder as an absolute path; a hub's name as it is."""
-    return Path(base).resolve() if Path(base).is_dir() else Path(base)
-
-
-def _one_base(adapters: dict[str, Path]) -> None:
-    from twin.model.folder import record_of
-
-    found = {record_of(folder)["base"]["digest"]: name for name, folder in adapters.items()}
-    if len(found) > 1:
-        raise TrainingError(f"adapters of different bases cannot be served together: {', '.join(found.values())}")
+    ranks = {one.folder: rank_of(one.folder) for one in adapters}
+    for folder, rank in ranks.items():
+        if asked and rank > asked:
+            raise TrainingError(f"{folder}: has rank {rank}, above --max-rank {asked}: raise it, or train with a lower rank")
+    return asked or max([32, *ranks.values()])
 
 
 def _python(given: Path | None) -> Path:

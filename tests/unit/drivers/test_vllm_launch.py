@@ -42,3 +42,11 @@ def test_adapters_may_always_be_exchanged_while_it_runs():
     made = Launch(python=PYTHON, base=Path("/m"))
     assert "--enable-lora" in made.command()
     assert made.variables()["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "True"
+
+
+def test_adapters_are_served_in_the_template_that_they_were_trained_in_and_a_hubs_base_at_its_revision():
+    made = Launch(
+        python=PYTHON, base=Path("org/name"), revision="c0ffee", chat_template=Path("/a/chat_template.jinja")
+    ).command()
+    assert values(made, "--chat-template") == ["/a/chat_template.jinja"]
+    assert values(made, "--revision") == ["c0ffee"]

@@ -8,33 +8,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.unit.model import folders
 from twin.cli.app import app
 from twin.errors import DigestError, TrainingError
-from twin.model.folder import seal, write_json, written
+from twin.model.folder import seal
 
 
 @pytest.fixture
 def adapter(tmp_path: Path) -> Path:
-    with written(tmp_path / "adapter") as folder:
-        write_json(folder / "training.json", [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 1.0}])
-        (folder / "adapter_config.json").write_text('{"r": 8}')
-        seal(
-            folder,
-            {
-                "schema": 1,
-                "stage": "sft",
-                "base": {"name": "tiny\x1b[2J", "digest": "sha256:1", "revision": "abc"},
-                "dataset": {"digest": "sha256:2"},
-                "recipe": {"name": "tiny", "digest": "sha256:3"},
-                "chat_template": "sha256:4",
-                "parent": "",
-                "seed": 42,
-                "versions": {"torch": "2.15.0"},
-                "precision": "float32",
-                "device": "cpu",
-                "metrics": {"eval_loss_before": 5.0, "eval_loss": 4.0, "tokens": 12345},
-            },
-        )
+    of = {"name": "tiny\x1b[2J", "digest": "sha256:1", "revision": "abc"}
+    folders.adapter(tmp_path / "adapter", of, base=of, chat_template="sha256:4")
     return tmp_path / "adapter"
 
 

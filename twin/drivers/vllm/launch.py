@@ -23,8 +23,10 @@ class Launch:
 
     python: Path
     base: Path
+    revision: str = ""  # of a hub's base
     name: str = "base"
     adapters: Mapping[str, Path] = field(default_factory=dict)
+    chat_template: Path | None = None  # in place of the base's own: that of the adapters
     host: str = "127.0.0.1"
     port: int = 8000
     device: Literal["cpu", "gpu"] = "gpu"
@@ -44,6 +46,8 @@ class Launch:
             "--max-lora-rank": str(next((rank for rank in RANKS if rank >= self.max_lora_rank), self.max_lora_rank)),
             "--max-loras": str(self.max_loras),
             **({"--max-model-len": str(self.context)} if self.context else {}),
+            **({"--revision": self.revision} if self.revision else {}),
+            **({"--chat-template": str(self.chat_template)} if self.chat_template else {}),
             **({"--dtype": "float32"} if self.device == "cpu" else {}),
         }
         flags = ["--enable-lora", *(["--enforce-eager"] if self.device == "cpu" else [])]
