@@ -18,6 +18,10 @@ TESTS ?= tests/unit tests/integration
 demo: .venv/.serve ## Ingest this repository, ask QUESTION, print the cited answer (FEED=URL adds a public feed)
 	@$(RUN)/python -m tools.demo $(if $(FEED),--feed "$(FEED)") "$(QUESTION)"
 
+.PHONY: train-demo
+train-demo: .venv/.train ## Train an adapter on this repository, judge, release and serve it by a real vLLM, on two cores
+	@$(RUN)/python -m tools.train_demo
+
 .PHONY: setup
 setup: .venv/.dev ## Install everything a developer needs into .venv
 
@@ -91,9 +95,13 @@ help: ## Print this help
 	@$(UV) sync --quiet --locked --inexact --extra serve
 	@touch $@
 
+.venv/.train: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --quiet --locked --inexact --extra serve --extra train
+	@touch $@ .venv/.serve
+
 .venv/.dev: pyproject.toml uv.lock | $(UV)
 	@$(UV) sync --quiet --locked --extra serve --extra train --extra dev
-	@touch $@ .venv/.serve
+	@touch $@ .venv/.serve .venv/.train
 
 .uv/bin/uv:
 	@tools/install-uv $(UV_VERSION)
