@@ -131,6 +131,9 @@ class _Run:
         return list(feed.nested)
 
     async def _feed(self, url: str) -> Feed:
+        """The feed at `url`. Its own X-Robots-Tag is not asked: `noindex` on feeds and sitemaps is usual, and is for search
+        engines that would show the XML itself.
+        """
         reply = await self._pages.get(url, allow_private=self._source.allow_private)
         charset = f"; charset={reply.charset}" if reply.charset else ""
         try:
@@ -144,7 +147,8 @@ class _Run:
         if read.also and read.also not in self._reader.seen:
             self._reader.seen.add(read.also)
             other = await self._reader.read(read.also, own=False)
-            read = other if not isinstance(other.item, Skipped) else await self._reader.read(entry.url, own=False)
+            missing = isinstance(other.item, Skipped) and not other.unwanted
+            read = await self._reader.read(entry.url, own=False) if missing else other
         if isinstance(read.item, Found):
             return replace(read, item=attributed(read.item, entry, self._source))
         if not _is_refused(read) or not entry.html:
@@ -175,8 +179,8 @@ class _Run:
     async def _again(self, uri: str) -> Item:
         """A stored page: gone when the server says so, changed when it was read; whatever else happens, still there."""
         read = await self._reader.read(uri, own=False)
-        gone = read.failure is not None and not isinstance(read.failure, RobotsError) and isinstance(read.item, Skipped)
-        if gone and read.item:
+        gone = read.failure is not None and not isinstance(read.failure, RobotsError)
+        if isinstance(read.item, Skipped) and (gone or read.unwanted):
             return read.item
         if isinstance(read.item, Found) and read.item.document.uri == uri:
             return read.item
@@ -189,10 +193,13 @@ async def _stored(memory: Memory) -> AsyncGenerator[str, None]:
 
 
 def _is_refused(read: Read) -> bool:
-    """Whether the page will not be had by asking again: refused, or there is nothing to read in it."""
+    """Whether the page will not be had by asking again: refused, or there is nothing to read in it.
+
+    One that asks not to be kept (noindex) is not among them: its feed's text is the same writing.
+    """
     if read.failure is not None:
         return isinstance(read.failure, RobotsError) or read.failure.status in _REFUSED
-    return isinstance(read.item, Skipped) and not read.also
+    return isinstance(read.item, Skipped) and not read.also and not read.unwanted
 
 
 def _reason(read: Read) -> str:

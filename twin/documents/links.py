@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 LONGEST = 2048  # characters of a URL that is followed
@@ -135,11 +136,15 @@ def is_page(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What a page points to: `pages` in their order, its own address (`canonical`) and its `feeds`; all canonical URLs."""
+    """What a page points to: `pages` in their order, its own address (`canonical`) and its `feeds`; all canonical URLs.
+
+    `metas` are (name, content) of those meta tags that forbid crawlers something, whichever crawler they are for.
+    """
 
     pages: tuple[str, ...] = ()
     canonical: str = ""
     feeds: tuple[str, ...] = ()
+    metas: tuple[tuple[str, str], ...] = ()
 
 
 def links_of(html: str, url: str) -> Links:
@@ -168,9 +173,15 @@ def links_of(html: str, url: str) -> Links:
             own = target
         elif "alternate" in relation and re.search(r"rss|atom", link.get("type") or "", re.IGNORECASE) and target:
             feeds.append(target)
-    return Links(tuple(pages), own if _believed(own, url) else "", tuple(dict.fromkeys(feeds)))
+    return Links(tuple(pages), own if _believed(own, url) else "", tuple(dict.fromkeys(feeds)), _metas(tree))
 
 
+def _metas(tree: Any) -> tuple[tuple[str, str], ...]:
+    named = ((meta.get("name") or "", meta.get("content") or "") for meta in tree.iterfind(".//meta[@name]"))
+    return tuple((name, content) for name, content in named if _FORBIDS.search(content))
+
+
+_FORBIDS = re.compile(r"\b(?:noindex|nofollow|none)\b", re.IGNORECASE)
 _CONTROL_IN_HTML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]|^\s*<\?xml[^>]*\?>")
 
 

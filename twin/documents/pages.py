@@ -15,6 +15,7 @@ from twin.documents.charset import decode_page
 from twin.documents.extract import Extracted, extract_html
 from twin.documents.links import Links, folder_of, links_of
 from twin.documents.ports import Failed, Found, Memory, Same, Skipped
+from twin.documents.robots_tags import permit
 from twin.documents.sources import FeedSource, WebSource
 from twin.documents.stamps import stamp
 from twin.documents.text import first_heading, is_blank
@@ -40,7 +41,7 @@ class Validators:
 class Reply:
     """An answer with status 200, or 304 (`unchanged`). `url` is canonical, after redirects; `content_type` is bare.
 
-    `body` is empty when the content type was not wanted.
+    `body` is empty when the content type was not wanted. `robots` are the values of its X-Robots-Tag headers.
     """
 
     url: str
@@ -49,10 +50,13 @@ class Reply:
     content_type: str = ""
     charset: str = ""
     validators: Validators = Validators()
+    robots: tuple[str, ...] = ()
 
 
 class Pages(Protocol):
     """Asks for pages, politely and safely: robots.txt, pace, retries, bounds and private addresses are its business."""
+
+    agent: str  # by which sites address the crawler
 
     async def get(
         self,
@@ -74,7 +78,8 @@ class Pages(Protocol):
 class Read:
     """What became of one address: `item` is None when another address says it all (a copy, a redirect to a known page).
 
-    `links` is None when they are not known. `failure` is set beside a Failed or Skipped item that the network caused.
+    `links` is None when they are not known. `failure` is set beside a Failed or Skipped item that the network caused,
+    `unwanted` beside a Skipped one where the page itself asks not to be kept.
     """
 
     url: str
@@ -82,6 +87,7 @@ class Read:
     links: tuple[str, ...] | None = ()
     also: str = ""  # the address that the page calls its own, to be read in its place
     failure: FetchError | None = None
+    unwanted: bool = False
 
 
 @dataclass(slots=True)
@@ -131,8 +137,14 @@ class PageReader:
             if not self.in_scope(reply.url):
                 return Read(url, Skipped(url, f"redirects to {reply.url}, outside the source"))
         if reply.unchanged:
-            return Read(reply.url, Same(reply.url), _remembered(tokens.get(reply.url, {})))
+            return self._unchanged(reply, _remembered(tokens.get(reply.url, {})))
         return await asyncio.to_thread(self._page, reply, links=links, own=own)
+
+    def _unchanged(self, reply: Reply, remembered: tuple[str, ...] | None) -> Read:
+        """A header may forbid what the unchanged page allowed: a server's settings are no part of its ETag."""
+        allowed = permit(self.pages.agent, headers=reply.robots)
+        links = remembered if allowed.follow else ()
+        return Read(reply.url, Same(reply.url), links) if allowed.index else _unwanted(reply.url, links)
 
     async def _token(self, url: str) -> dict[str, object]:
         """What the last run left of `url`, empty when it was read under another declaration."""
@@ -149,15 +161,24 @@ class PageReader:
             return Read(reply.url, Skipped(reply.url, f"no page: its content type is {reply.content_type!r}"))
         if not _looks_like_text(reply):
             return Read(reply.url, Skipped(reply.url, "no page: binary, and without a content type"))
+        if reply.content_type not in PLAIN:
+            return self._html(reply, links=links, own=own)
+        if not permit(self.pages.agent, headers=reply.robots).index:
+            return _unwanted(reply.url)
         text = decode_page(reply.body, reply.charset)
-        if reply.content_type in PLAIN:
-            found = Extracted(first_heading(text), text.strip())
-            return Read(reply.url, self._item(reply, found, None))
+        return Read(reply.url, self._item(reply, Extracted(first_heading(text), text.strip()), None))
+
+    def _html(self, reply: Reply, *, links: bool, own: bool) -> Read:
+        text = decode_page(reply.body, reply.charset)
         pointed = links_of(text, reply.url)
-        inner = tuple(link for link in pointed.pages if self.in_scope(link)) if links else None
+        allowed = permit(self.pages.agent, pointed.metas, reply.robots)
+        followed = pointed.pages if allowed.follow else ()
+        inner = tuple(link for link in followed if self.in_scope(link)) if links else None
         if own and pointed.canonical and self.in_scope(pointed.canonical):
             reason = f"a copy: the page calls {pointed.canonical} its address"
             return Read(reply.url, Skipped(reply.url, reason), inner or (), also=pointed.canonical)
+        if not allowed.index:
+            return _unwanted(reply.url, inner or ())
         return Read(reply.url, self._item(reply, extract_html(text, reply.url), inner, pointed), inner or ())
 
     def _item(
@@ -201,6 +222,11 @@ def compact(token: dict[str, object]) -> str:
 def _remembered(token: dict[str, object]) -> tuple[str, ...] | None:
     links = token.get("l")
     return tuple(link for link in links if isinstance(link, str)) if isinstance(links, list) else None
+
+
+def _unwanted(url: str, links: tuple[str, ...] | None = ()) -> Read:
+    reason = "noindex: its robots meta tag or X-Robots-Tag header asks not to keep it"
+    return Read(url, Skipped(url, reason), links, unwanted=True)
 
 
 def _failed(url: str, exc: FetchError, remembered: tuple[str, ...] | None) -> Read:

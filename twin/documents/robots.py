@@ -68,11 +68,16 @@ def parse_robots(text: str, user_agent: str) -> Robots:
 
     Lines that are none are passed over, as every crawler does: a broken robots.txt never raises.
     """
-    product = _PRODUCT.match(user_agent)
-    name = product.group(0).lower() if product else user_agent.lower()
+    name = product_of(user_agent)
     groups = _groups(text)
     own = [group for group in groups if name in group.agents] or [group for group in groups if "*" in group.agents]
     return Robots(tuple(rule for group in own for rule in group.rules), max((group.delay for group in own), default=0.0))
+
+
+def product_of(user_agent: str) -> str:
+    """The name by which sites address a crawler: `llm-twin` of `llm-twin/0.1 (...)`."""
+    product = _PRODUCT.match(user_agent)
+    return product.group(0).lower() if product else user_agent.lower()
 
 
 def _groups(text: str) -> list[_Group]:

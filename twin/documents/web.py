@@ -114,7 +114,7 @@ class _Crawl:
             return read
         self._reader.seen.add(read.also)
         other = await self._reader.read(read.also, links=links, own=False)
-        if isinstance(other.item, Skipped):  # no such page: a mistake of the site's
+        if isinstance(other.item, Skipped) and not other.unwanted:  # no such page: a mistake of the site's
             return await self._reader.read(url, links=links, own=False)
         return other
 

@@ -94,6 +94,22 @@ async def test_robots_refusing_a_page_leaves_the_entrys_own_text(site, pages):
     assert site.count("/posts/one") == 0
 
 
+async def test_a_page_that_asks_not_to_be_kept_is_not_taken_out_of_the_feed_either(site, pages):
+    hidden = page("One", head='<meta name="robots" content="noindex">')
+    site.pages |= {"/feed": rss(entry("/one", full("Own words of the entry."))), "/one": hidden, "/old": hidden}
+    items = await read(pages, feed_source(site.url("/feed")), Remembered({site.url("/old"): ""}))
+    assert not found(items)
+    assert paths(items, Skipped) == ["/old", "/one"]
+
+
+async def test_a_feed_that_is_not_to_be_indexed_is_still_read(site, pages):
+    site.pages |= {
+        "/feed": body(rss(entry("/one")).encode(), "application/rss+xml", X_Robots_Tag="noindex"),
+        "/one": page("One"),
+    }
+    assert sorted(found(await read(pages, feed_source(site.url("/feed"))))) == ["/one"]
+
+
 async def test_a_broken_page_keeps_what_is_stored_even_if_the_entry_has_text(site, pages):
     site.pages |= {"/feed": rss(entry("/one", full("Own words."))), "/one": replying(500)}
     items = await read(pages, feed_source(site.url("/feed")))

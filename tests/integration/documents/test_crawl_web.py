@@ -156,6 +156,68 @@ async def test_a_canonical_link_to_another_host_or_to_nothing_is_not_believed(si
     assert paths(await crawl(pages, web_source(site.url("/"), depth=1))) == ["/", "/a", "/b", "/c"]
 
 
+@pytest.mark.parametrize("name", ["robots", "ROBOTS", "llm-twin"])
+@pytest.mark.parametrize("words", ["noindex", "noarchive, NoIndex", "none"])
+async def test_a_page_that_asks_not_to_be_kept_is_skipped_with_the_reason(site, pages, name, words):
+    head = f'<meta name="{name}" content="{words}">'
+    site.pages |= {"/": page("Start", "a"), "/a": page("A", head=head)}
+    items = await crawl(pages, web_source(site.url("/"), depth=1))
+    assert paths(items) == ["/"]
+    assert paths(items, Skipped) == ["/a"]
+    assert "noindex" in next(item.reason for item in items if isinstance(item, Skipped))
+    assert isinstance(items[-1], Listed)
+
+
+async def test_what_a_page_says_to_another_crawler_does_not_concern_us(site, pages):
+    head = '<meta name="otherbot" content="noindex, nofollow"><meta name="description" content="noindex and none">'
+    site.pages |= {"/": page("Start", "a", head=head), "/a": headed("otherbot: noindex, nofollow")}
+    assert paths(await crawl(pages, web_source(site.url("/"), depth=1))) == ["/", "/a"]
+
+
+async def test_a_copy_of_a_page_that_asks_not_to_be_kept_is_not_kept_for_it(site, pages):
+    head = '<link rel="canonical" href="/post"><meta name="robots" content="noindex">'
+    copy = page("Copy", head='<link rel="canonical" href="/post">')
+    site.pages |= {"/": page("Start", "/post?view=amp"), "/post?view=amp": copy, "/post": page("Post", head=head)}
+    assert paths(await crawl(pages, web_source(site.url("/"), depth=1))) == ["/"]
+
+
+async def test_links_of_a_page_are_followed_unless_it_says_nofollow(site, pages):
+    hidden, closed = ('<meta name="robots" content="noindex">', '<meta name="robots" content="nofollow">')
+    site.pages |= {"/": page("Start", "hub", "end"), "/hub": page("Hub", "leaf", head=hidden), "/leaf": page("Leaf")}
+    site.pages |= {"/end": page("End", "far", head=closed), "/far": page("Far")}
+    source = web_source(site.url("/"), depth=2)
+    first = await crawl(pages, source)
+    assert paths(first) == ["/", "/end", "/leaf"]
+    second = await crawl(pages, source, Remembered(versions(first)))
+    assert paths(second, Same) == ["/", "/end", "/leaf"]
+    assert site.count("/far") == 0
+    assert isinstance(second[-1], Listed)
+
+
+@pytest.mark.parametrize("tag", ["noindex", "llm-twin: noindex", "otherbot: nofollow, llm-twin: none"])
+async def test_a_header_forbids_what_a_meta_tag_does(site, pages, tag):
+    site.pages |= {"/": page("Start", "a", "b"), "/a": headed(tag), "/b": headed(tag, "text/plain")}
+    items = await crawl(pages, web_source(site.url("/"), depth=1))
+    assert paths(items) == ["/"]
+    assert paths(items, Skipped) == ["/a", "/b"]
+
+
+async def test_a_header_that_begins_to_forbid_takes_out_an_unchanged_page(site, pages):
+    site.pages |= {"/": page("Start", "a"), "/a": page("A")}
+    source = web_source(site.url("/"), depth=1)
+    memory = Remembered(versions(await crawl(pages, source)))
+
+    async def unchanged(_request):
+        return web.Response(status=304, headers={"X-Robots-Tag": "noindex"})
+
+    site.pages["/a"] = unchanged
+    assert paths(await crawl(pages, source, memory), Skipped) == ["/a"]
+
+
+def headed(tag, content_type="text/html"):
+    return body(page("Headed").encode(), content_type, X_Robots_Tag=tag)
+
+
 async def test_a_redirect_names_the_document_and_out_of_the_folder_it_is_skipped(site, pages):
     site.pages |= {
         "/notes/": page("Start", "old", "away"),

@@ -39,6 +39,7 @@ class Answer:
     content_type: str = ""
     charset: str = ""
     validators: Validators = field(default_factory=Validators)
+    robots: tuple[str, ...] = ()
 
 
 class BusyError(FetchError):
@@ -97,7 +98,7 @@ class Exchange:
                 response.close()
                 return Answer(location=response.headers["Location"])
             if response.status == 304 and validators != Validators():  # noqa: PLR2004 - HTTP's own number
-                return Answer(unchanged=True, validators=validators)
+                return Answer(unchanged=True, validators=validators, robots=_robots(response))
             if response.status != 200:  # noqa: PLR2004
                 response.close()
                 raise _refused(response)
@@ -106,7 +107,7 @@ class Exchange:
                 response.close()
                 return Answer(content_type=kind)
             body = await self._body(response, cut_at)
-            return Answer("", False, body, kind, response.charset or "", _validators(response))
+            return Answer("", False, body, kind, response.charset or "", _validators(response), _robots(response))
 
     async def _body(self, response: aiohttp.ClientResponse, cut_at: int) -> bytes:
         limit = cut_at or self._max_bytes
@@ -155,6 +156,10 @@ def _conditions(validators: Validators) -> dict[str, str]:
 def _validators(response: aiohttp.ClientResponse) -> Validators:
     values = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
     return Validators(*(value if len(value) <= LONGEST_VALIDATOR and value.isprintable() else "" for value in values))
+
+
+def _robots(response: aiohttp.ClientResponse) -> tuple[str, ...]:
+    return tuple(response.headers.getall("X-Robots-Tag", ()))
 
 
 def _refused(response: aiohttp.ClientResponse) -> FetchError:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twin.documents.links import canonical, host_of, normal
 from twin.documents.pages import Reply, Validators
-from twin.documents.robots import Robots
+from twin.documents.robots import Robots, product_of
 from twin.drivers.http.exchange import Answer, Exchange
 from twin.drivers.http.hosts import Host, Sleep
 from twin.drivers.http.retry import pause
@@ -52,6 +52,7 @@ class HttpPages:
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.agent = product_of(user_agent)
         self._delay, self._per_host, self._attempts = delay, per_host, attempts
         self._sleep, self._clock = sleep, clock
         self._all = asyncio.Semaphore(concurrency)
@@ -154,7 +155,13 @@ class _Ask:
             answer = await self._pages.hop(url, allow_private=self._allow_private, validators=known, wanted=self._wanted)
             if not answer.location:
                 return Reply(
-                    canonical(url), answer.unchanged, answer.body, answer.content_type, answer.charset, answer.validators
+                    canonical(url),
+                    answer.unchanged,
+                    answer.body,
+                    answer.content_type,
+                    answer.charset,
+                    answer.validators,
+                    answer.robots,
                 )
             url = normal(answer.location, url) or answer.location
         raise LimitError(f"{start}: more than {REDIRECTS} redirects")
