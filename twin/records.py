@@ -121,6 +121,7 @@ class SourceReport:
     skipped_more: int = 0
     error: str = ""
     refused: bool = False  # the breaker for mass deletion stopped it
+    taken_from: tuple[str, ...] = ()  # sources that are declared no more and held some of its documents
     seconds: float = 0.0
 
 

@@ -73,6 +73,7 @@ async def synced(here: Place, names: tuple[str, ...], *, allow_mass_delete: bool
                 store,
                 allow_mass_delete=allow_mass_delete,
                 dry_run=dry_run,
+                declared={one.name for one in declared},
                 on_progress=lambda name, p: progress.set(name, p.done, p.stored, source_note(p.new + p.changed, p.failed)),
             )
         for name in sorted(set(await store.revisions()) - {one.name for one in declared}):
@@ -91,6 +92,8 @@ def print_reports(reports: tuple[SourceReport, ...], *, dry_run: bool = False) -
     for report in reports:
         if report.error:
             out.print(safe(f"{report.source}: {report.error}"))
+        for old in report.taken_from:
+            out.print(safe(f"{report.source}: took over documents of {old}, which is no longer among the sources"))
         for note in report.failed[:FAILED_SHOWN]:
             out.print(safe(f"{report.source}: {note.uri}: {note.reason}"))
         if (more := len(report.failed) + report.failed_more - FAILED_SHOWN) > 0:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
+from twin.documents.handover import Handover
 from twin.documents.ports import DocumentStore, Failed, Found, Item, Listed, Nothing, Same, Skipped
 from twin.documents.seen import Seen
 from twin.documents.sources import Source
@@ -31,6 +32,7 @@ async def reconcile(
     dry_run: bool = False,
     on_progress: Callable[[SourceProgress], None] | None = None,
     tally: Tally | None = None,
+    handover: Handover | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SourceReport:
     """Make what is stored of `source` equal to `items`. The caller holds the source's lease.
@@ -39,10 +41,10 @@ async def reconcile(
     failed. So a run that ends early, in whatever way, has only done a part of what the next one would do.
     A `dry_run` writes nothing. Raises what `items` raises, StoreError, and MassDeletionError when more than `max_gone` of
     what was stored would go: then nothing is removed, while new and changed documents of the run are kept. The counts up
-    to an error are in `tally`.
+    to an error are in `tally`. Without `handover` a uri of another source stays with it, whichever that is.
     """
     tally = tally or Tally(source)
-    run = _Run(source, store, tally, allow_mass_delete=allow_mass_delete, dry_run=dry_run)
+    run = _Run(source, store, tally, handover, allow_mass_delete=allow_mass_delete, dry_run=dry_run)
     tally.stored = await store.count(source.name)
     try:
         since = clock()
@@ -81,10 +83,20 @@ class _Batch:
 class _Run:
     """The state of one run: which uris were named, which could not be read, and how many of these are stored."""
 
-    def __init__(self, source: Source, store: DocumentStore, tally: Tally, *, allow_mass_delete: bool, dry_run: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        store: DocumentStore,
+        tally: Tally,
+        handover: Handover | None,
+        *,
+        allow_mass_delete: bool,
+        dry_run: bool,
+    ) -> None:
         self._source = source
         self._store = store
         self._tally = tally
+        self._handover = handover
         self._allow_mass_delete = allow_mass_delete
         self._dry_run = dry_run
         self._named = Seen()
@@ -143,7 +155,7 @@ class _Run:
     async def _compare_found(self, found: list[Found], known: Mapping[str, Known]) -> None:
         fit = [item for item in found if self._fits(item.document)]
         absent = [item for item in fit if item.document.uri not in known]
-        holders = await self._store.sources_of([item.document.uri for item in absent]) if absent else {}
+        holders = await self._held_elsewhere([item.document.uri for item in absent])
         fresh = [item for item in absent if item.document.uri not in holders]
         stored = [(item, known[item.document.uri]) for item in fit if item.document.uri in known]
         changed = [item for item, old in stored if item.document.content_hash != old.content_hash]
@@ -163,6 +175,15 @@ class _Run:
                 self._tally.fail(
                     item.document.uri, f"duplicate: source {holder} holds this uri; if it moved, the next sync takes it"
                 )
+
+    async def _held_elsewhere(self, uris: list[str]) -> Mapping[str, str]:
+        """Which source holds each of `uris` and keeps it."""
+        holders = await self._store.sources_of(uris) if uris else {}
+        if not holders or self._handover is None:
+            return holders
+        free = await self._handover.let_go(holders)
+        self._tally.taken_from.update(free.values())
+        return {uri: holder for uri, holder in holders.items() if uri not in free}
 
     def _fits(self, document: Document) -> bool:
         """Whether the store can hold `document`; noted as failed when not, so that it does not stop the others."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
+from twin.documents.handover import Handover
 from twin.documents.ports import DocumentStore, Fetcher
 from twin.documents.reconcile import reconcile
 from twin.documents.sources import Source
@@ -47,15 +48,18 @@ async def sync(
     concurrency: int = 4,
     allow_mass_delete: bool = False,
     dry_run: bool = False,
+    declared: Collection[str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> tuple[SourceReport, ...]:
     """Reconcile every source, `concurrency` at a time; reports stand in the order of `sources`.
 
-    `fetchers` are by kind of source. What fails a source is in its report and stops no other. Cancelled, it leaves what
-    is written so far, which the next run continues, and holds no lease.
+    `fetchers` are by kind of source. `declared` are the names of all sources of the twin: a document that another source
+    holds goes over to the one that names it now; None lets every source keep what it holds. What fails a source is in its
+    report and stops no other. Cancelled, it leaves what is written so far, which the next run continues, and holds no lease.
     """
     gate = asyncio.Semaphore(concurrency)
-    options = _Options(owner, allow_mass_delete, dry_run, on_progress)
+    handover = None if declared is None else Handover(store, frozenset(declared), owner, dry_run)
+    options = _Options(owner, allow_mass_delete, dry_run, handover, on_progress)
 
     async def one(source: Source) -> SourceReport:
         async with gate:
@@ -81,6 +85,7 @@ class _Options:
     owner: str
     allow_mass_delete: bool
     dry_run: bool
+    handover: Handover | None
     on_progress: OnProgress | None
 
     def lease(self, store: DocumentStore, source: str) -> AbstractAsyncContextManager[None]:
@@ -104,6 +109,7 @@ async def _sync_one(source: Source, fetchers: Mapping[str, Fetcher], store: Docu
                 dry_run=options.dry_run,
                 on_progress=None if tell is None else lambda progress: tell(source.name, progress),
                 tally=tally,
+                handover=options.handover,
             )
     except Exception as exc:  # noqa: BLE001 - the boundary of one source: named in its report, a defect is logged
         tally.stop(exc)

@@ -45,6 +45,7 @@ class Tally:
     skipped: int = 0
     error: str = ""
     refused: bool = False
+    taken_from: set[str] = field(default_factory=set)
     _failed: list[Note] = field(default_factory=list)
     _skipped: list[Note] = field(default_factory=list)
 
@@ -90,6 +91,7 @@ class Tally:
             skipped_more=self.skipped - len(self._skipped),
             error=self.error,
             refused=self.refused,
+            taken_from=tuple(sorted(self.taken_from)),
             seconds=seconds,
         )
 

@@ -74,6 +74,21 @@ def test_an_export_of_two_authors_is_answered_apart_and_follows_its_records(expo
     assert told(export, "documents", "sync")["sources"][0]["unchanged"] == 299
 
 
+def test_renaming_a_source_keeps_its_documents_and_says_so(export: Path) -> None:
+    twin(export, "documents", "sync")
+    twin(export, "index", "build", "--switch")
+    chunks = told(export, "index", "list")[0]["chunks"]
+    file = export / "sources.yaml"
+    file.write_text(file.read_text().replace("name: articles", "name: essays"))
+    assert "essays: took over documents of articles" in twin(export, "documents", "sync").stderr
+    (second,) = told(export, "documents", "sync")["sources"]
+    assert (second["unchanged"], second["failed"]) == (300, [])
+    twin(export, "index", "build")
+    assert told(export, "index", "list")[0]["chunks"] == chunks
+    answer = told(export, "ask", "Who repairs the harbours every spring?")
+    assert {passage["chunk"]["source"] for passage in answer["passages"]} == {"essays"}
+
+
 def test_removing_most_of_a_source_stops_until_it_is_allowed(export: Path) -> None:
     twin(export, "documents", "sync")
     change(export, json.loads((export / "articles.json").read_text())[:20])

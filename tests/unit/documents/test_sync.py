@@ -67,6 +67,66 @@ async def test_errors_in_a_group_are_told_as_themselves_and_a_defect_goes_first(
     assert "KeyError" in await error_of(SourceError("host away"), KeyError())
 
 
+def renamed(*names):
+    """What a source called `new` lists of what one called `old` has stored."""
+    return BySource(
+        old=Saying(*found(*names, source="old"), Listed("1")), new=Saying(*found(*names, source="new"), Listed("1"))
+    )
+
+
+async def test_a_renamed_source_takes_over_its_documents_and_says_from_whom():
+    store, fetchers = StoreInMemory(), {"files": renamed("a", "b")}
+    await sync([source("old")], fetchers, store, declared=["old"])
+    (report,) = await sync([source("new")], fetchers, store, declared=["new"])
+    assert (report.new, report.failed, report.taken_from) == (2, (), ("old",))
+    assert [held[0] for held in store.live.values()] == ["new", "new"]
+    (report,) = await sync([source("new")], fetchers, store, declared=["new"])
+    assert (report.unchanged, report.taken_from) == (2, ())
+    assert store.cursors["old"] == ""
+
+
+async def test_a_source_that_is_declared_and_not_synced_keeps_its_documents():
+    store, fetchers = StoreInMemory(), {"files": renamed("a")}
+    await sync([source("old")], fetchers, store)
+    for declared in (["old", "new"], None):
+        (report,) = await sync([source("new")], fetchers, store, declared=declared)
+        assert "source old holds" in report.failed[0].reason
+    assert store.live["a"][0] == "old"
+
+
+async def test_a_handover_that_broke_off_is_completed_by_the_next_run():
+    store, fetchers = StoreInMemory(), {"files": renamed("a", "b")}
+    await sync([source("old")], fetchers, store)
+
+    def gone():
+        if "a" not in store.live:
+            raise StoreError("disk I/O error")
+
+    store.before_write = gone
+    (report,) = await sync([source("new")], fetchers, store, declared=["new"])
+    assert (report.error, store.live) == ("disk I/O error", {})
+    store.before_write = lambda: None
+    (report,) = await sync([source("new")], fetchers, store, declared=["new"])
+    assert (report.new, report.failed) == (2, ())
+
+
+async def test_a_source_that_another_process_still_syncs_keeps_its_documents():
+    store, fetchers = StoreInMemory(), {"files": renamed("a")}
+    await sync([source("old")], fetchers, store)
+    async with store.lease("old", "ada's laptop"):
+        (report,) = await sync([source("new")], fetchers, store, declared=["new"])
+    assert "ada's laptop" in report.error
+    assert store.live["a"][0] == "old"
+
+
+async def test_a_dry_run_counts_what_would_be_taken_over_and_takes_nothing():
+    store, fetchers = StoreInMemory(), {"files": renamed("a")}
+    await sync([source("old")], fetchers, store)
+    (report,) = await sync([source("new")], fetchers, store, declared=["new"], dry_run=True)
+    assert (report.new, report.taken_from) == (1, ("old",))
+    assert store.live["a"][0] == "old"
+
+
 async def test_a_kind_that_nothing_reads_is_an_error_of_that_source():
     (report,) = await sync([source()], {}, StoreInMemory())
     assert "'files'" in report.error
