@@ -1,21 +1,25 @@
-"""An export file on this machine -> its documents: records of a JSON array or JSON lines, or LinkedIn's Shares.csv.
+"""An export on this machine -> its documents: records of a JSON array or JSON lines, LinkedIn's Shares.csv, Notion's pages.
 
 Streams: a file of any size is read a record at a time. One bad record fails alone; a file that breaks off in the middle
-ends the listing without `Listed`, so nothing is removed.
+ends the listing without `Listed`, so nothing is removed. Notion's folder or zip is read as any folder (see `folder`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import zipfile
 from array import array
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
-from twin.documents import stamps
+from twin.documents import notion, stamps
+from twin.documents.archive import Archives
 from twin.documents.bodies import document_of, share_draft
+from twin.documents.folder import Folder
 from twin.documents.jsonstream import BrokenJsonError, Raw, charset_of, records
 from twin.documents.linkedin import BrokenSharesError, Share, looks_like_shares, shares
 from twin.documents.ports import Failed, Found, Item, Listed, Memory, Nothing, Same, Skipped
@@ -23,6 +27,7 @@ from twin.documents.seen import Seen
 from twin.documents.shapes import Draft, ShapeError, drafts
 from twin.documents.sources import ExportSource, Source
 from twin.documents.text import is_blank
+from twin.documents.walk import Listing
 from twin.errors import SourceError
 from twin.records import Known
 
@@ -38,6 +43,13 @@ class ExportFetcher:
         """Every record's documents. Raises SourceError when the file cannot be read to its end."""
         if not isinstance(source, ExportSource):
             raise SourceError(f"{source.name}: is a source of kind {source.kind}, not export")
+        zipped, folder = await asyncio.to_thread(_form, Path(source.path))
+        if zipped or folder:
+            with Archives() as archives:
+                pages = Folder(source, zipped, archives)
+                async for item in pages.fetch(memory, lambda _: True, partial(_check_notion, source)):
+                    yield item
+            return
         before = await asyncio.to_thread(_token, source)
         cursor = stamps.cursor(source, before)
         if cursor == memory.cursor:
@@ -91,9 +103,8 @@ class _Reading:
             return self._json(path)
         if looks_like_shares(head):
             return self._shares(path, charset)
-        what = (
-            "a zip: unpack it and name the file inside" if data.startswith(b"PK") else "neither JSON, JSON lines nor Shares.csv"
-        )
+        broken = "a broken zip; get it again"
+        what = broken if data.startswith(b"PK") else "neither JSON, JSON lines, Shares.csv nor a Notion export"
         raise SourceError(f"{self.source.name}: {path} is {what}")
 
     def take(self, entries: Iterator[_Entry | Item]) -> list[_Entry | Item]:
@@ -159,6 +170,18 @@ class _Reading:
         return Failed(f"export:{quote(self.source.name)}/#{number}", f"{self._file}: record {number:,}: {reason}")
 
 
+def _form(path: Path) -> tuple[bool, bool]:
+    """Whether an export is a zip, and whether it is a folder."""
+    return zipfile.is_zipfile(path), path.is_dir()
+
+
+def _check_notion(source: ExportSource, listing: Listing) -> None:
+    """Refuse a folder or zip that may be anything. Raises SourceError."""
+    if not listing.unreadable and not any(notion.is_notion(entry.path) for entry in listing.entries):
+        how = "unpack it and name the JSON file or Shares.csv in it; other files are for kind `files`"
+        raise SourceError(f"{source.name}: {source.path} holds no page of a Notion export; {how}")
+
+
 def _token(source: ExportSource) -> str:
     """Size and time of the file. Raises SourceError."""
     try:
@@ -167,7 +190,5 @@ def _token(source: ExportSource) -> str:
             return f"{seen.st_size}-{seen.st_mtime_ns}"
     except FileNotFoundError as exc:
         raise SourceError(f"{source.name}: {source.path} is not there; check `path`") from exc
-    except IsADirectoryError as exc:
-        raise SourceError(f"{source.name}: {source.path} is a folder; name the file in it, or use kind `files`") from exc
     except (OSError, ValueError) as exc:
         raise SourceError(f"{source.name}: {source.path} cannot be read: {exc}") from exc

@@ -12,12 +12,18 @@ import re
 from pathlib import PurePosixPath
 
 _ID = re.compile(r"[ _-]([0-9a-f]{32})(?=$|_all$)")
+_PART = re.compile(r"(?:.*[_-])?Export(?:Block)?-[0-9a-f-]{8,40}(?:-Part-\d{1,4})?\.zip", re.IGNORECASE)
 _PROPERTY = re.compile(r"^(?:Created|Created time|Date|Published)(?: at| on)?: (.+)$")
 
 
 def is_notion(path: str) -> bool:
     """Whether a file's name is one that Notion gives."""
     return bool(_ID.search(PurePosixPath(path).stem))
+
+
+def is_part(path: str) -> bool:
+    """Whether a file is one of the zips into which Notion puts an export: `ExportBlock-<uuid>-Part-1.zip`."""
+    return bool(_PART.fullmatch(PurePosixPath(path).name))
 
 
 def notion_title(path: str) -> str:

@@ -67,6 +67,6 @@ class FilesSource(Source):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSource(Source):
-    """A JSON array, JSONL file or LinkedIn's Shares.csv. `path` is absolute."""
+    """A JSON array, JSONL file, LinkedIn's Shares.csv, or Notion's export as a zip or folder. `path` is absolute."""
 
     path: str

@@ -1,4 +1,4 @@
-"""A folder, or a zip of one, on this machine -> its files: relative path, size, time, bytes. Reads no text.
+"""A folder on this machine -> its files: relative path, size, time, bytes. Reads no text.
 
 Links are never followed, so nothing outside the folder is read; names that begin with a dot and folders of tools are left out.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,33 +89,6 @@ def read(root: Path, entry: Entry) -> bytes | None:
     return data
 
 
-def walk_zip(path: Path) -> Listing:
-    """List the files in a zip, without unpacking. Raises OSError and zipfile.BadZipFile."""
-    listing = Listing()
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            parts = info.filename.replace("\\", "/").split("/")
-            if not info.is_dir() and not _left_out(parts):
-                listing.entries.append(Entry("/".join(parts), info.file_size, f"{info.file_size}-{info.CRC:08x}"))
-    listing.entries.sort()
-    return listing
-
-
-def _left_out(parts: Sequence[str]) -> bool:
+def is_left_out(parts: Sequence[str]) -> bool:
+    """Whether a path, as its parts, is hidden, a tool's, or leads elsewhere."""
     return any(part in TOOLS or part in ("", "..") or part.startswith(".") for part in parts)
-
-
-def read_zip(path: Path, entries: Sequence[Entry]) -> list[bytes | ReadError]:
-    """The bytes of listed files. What unfolds beyond the size that the zip declares is refused."""
-    with zipfile.ZipFile(path) as archive:
-        return [_member(archive, entry) for entry in entries]
-
-
-def _member(archive: zipfile.ZipFile, entry: Entry) -> bytes | ReadError:
-    try:
-        with archive.open(entry.path) as member:
-            return member.read(LARGEST + 1)
-    except (KeyError, zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as exc:
-        return ReadError(f"broken in the zip: {exc}")
-    except Exception as exc:  # noqa: BLE001 - zlib.error, LZMAError and their like have no common root
-        return ReadError(f"broken in the zip: {type(exc).__name__}")

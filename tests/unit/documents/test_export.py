@@ -1,5 +1,6 @@
 import json
 import os
+import zipfile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -302,9 +303,22 @@ async def test_a_file_that_is_no_export_is_named(taken, content):
     assert "articles.json is" in seen.error
 
 
-async def test_a_missing_export_or_a_folder_is_named(tmp_path):
+async def test_a_missing_export_is_named(tmp_path):
     assert "is not there" in (await read(tmp_path / "none.json")).error
-    assert "is a folder" in (await read(tmp_path)).error
+
+
+async def test_a_folder_or_zip_of_other_files_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "Shares.csv").write_text("Date,ShareLink\n")
+    path = tmp_path / "Basic_LinkedInDataExport.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(tmp_path / "inside" / "Shares.csv", "Shares.csv")
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "inside", path, tmp_path / "empty"):
+        seen = await read(place)
+        assert "no page of a Notion export" in seen.error
+        assert "Shares.csv" in seen.error
+        assert not seen.items
 
 
 async def test_an_export_that_changes_while_it_is_read_buries_nothing(tmp_path):

@@ -212,7 +212,7 @@ async def test_a_file_deleted_while_walking_is_gone_and_no_failure(tmp_path, mon
         (tmp_path / "a.md").unlink()
         return listing
 
-    monkeypatch.setattr("twin.documents.files.walk", vanishing)
+    monkeypatch.setattr("twin.documents.folder.walk", vanishing)
     seen = await read(tmp_path)
     assert list(seen.documents) == ["files:notes/b.md"]
     assert not seen.failed
@@ -229,7 +229,7 @@ async def test_a_file_that_changes_while_it_is_read_fails_and_is_taken_next(tmp_
         (tmp_path / "a.md").write_text("after all")
         return listing
 
-    monkeypatch.setattr("twin.documents.files.walk", changing)
+    monkeypatch.setattr("twin.documents.folder.walk", changing)
     assert "changed while" in (await read(tmp_path, memory)).failed["files:notes/a.md"]
     monkeypatch.undo()
     assert (await read(tmp_path, memory)).document.text == "after all"
