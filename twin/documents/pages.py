@@ -9,11 +9,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 from twin.documents.charset import decode_page
 from twin.documents.extract import Extracted, extract_html
 from twin.documents.links import Links, folder_of, links_of
+from twin.documents.pdf import PdfError, read_pdf
 from twin.documents.ports import Failed, Found, Memory, Same, Skipped
 from twin.documents.robots_tags import permit
 from twin.documents.sources import FeedSource, WebSource
@@ -23,6 +26,7 @@ from twin.errors import FetchError, RobotsError
 from twin.records import Document
 
 HTML = frozenset(("text/html", "application/xhtml+xml"))
+PDF = frozenset(("application/pdf", "application/x-pdf"))
 PLAIN = frozenset(("text/plain", "text/markdown", "text/x-markdown"))
 GONE = frozenset((404, 410))
 LONGEST_LINKS = 200_000  # characters of links that are kept with a page; one with more is read in full each time
@@ -161,12 +165,15 @@ class PageReader:
             return Read(reply.url, Skipped(reply.url, f"no page: its content type is {reply.content_type!r}"))
         if not _looks_like_text(reply):
             return Read(reply.url, Skipped(reply.url, "no page: binary, and without a content type"))
-        if reply.content_type not in PLAIN:
+        if reply.content_type not in PLAIN | PDF:
             return self._html(reply, links=links, own=own)
         if not permit(self.pages.agent, headers=reply.robots).index:
             return _unwanted(reply.url)
-        text = decode_page(reply.body, reply.charset)
-        return Read(reply.url, self._item(reply, Extracted(first_heading(text), text.strip()), None))
+        try:
+            found = _pdf(reply) if reply.content_type in PDF else _plain(reply)
+        except PdfError as exc:
+            return Read(reply.url, Failed(reply.url, str(exc)))
+        return Read(reply.url, self._item(reply, found, () if links else None))
 
     def _html(self, reply: Reply, *, links: bool, own: bool) -> Read:
         text = decode_page(reply.body, reply.charset)
@@ -186,6 +193,7 @@ class PageReader:
     ) -> Found | Skipped:
         if is_blank(page.text):
             hint = f"; the page names the feed {pointed.feeds[0]}" if pointed and pointed.feeds else ""
+            hint = " (scanned pages?)" if reply.content_type in PDF else hint
             return Skipped(reply.url, f"empty: no text was found in it{hint}")
         token = self.token(e=reply.validators.etag, m=reply.validators.modified)
         if inner is not None and sum(map(len, inner)) <= LONGEST_LINKS:
@@ -235,8 +243,19 @@ def _failed(url: str, exc: FetchError, remembered: tuple[str, ...] | None) -> Re
     return Read(url, Failed(url, str(exc)), remembered, failure=exc)
 
 
+def _plain(reply: Reply) -> Extracted:
+    text = decode_page(reply.body, reply.charset)
+    return Extracted(first_heading(text), text.strip())
+
+
+def _pdf(reply: Reply) -> Extracted:
+    """Raises PdfError."""
+    pdf = read_pdf(reply.body)
+    return Extracted(pdf.title or unquote(PurePosixPath(urlsplit(reply.url).path).stem), pdf.text, published=pdf.published)
+
+
 def _is_readable(content_type: str) -> bool:
-    return content_type in HTML or content_type in PLAIN or not content_type
+    return content_type in HTML | PLAIN | PDF or not content_type
 
 
 def _looks_like_text(reply: Reply) -> bool:

@@ -7,6 +7,7 @@ import gzip
 import pytest
 
 from tests.integration.documents.site import Remembered, Time, body, feed_source, page, replying, serving
+from tests.unit.documents.test_pdf import made
 from twin.documents.feed import LOOKED_AGAIN, FeedFetcher
 from twin.documents.ports import Failed, Found, Listed, Same, Skipped
 from twin.drivers.http import HttpPages
@@ -100,6 +101,11 @@ async def test_a_page_that_asks_not_to_be_kept_is_not_taken_out_of_the_feed_eith
     items = await read(pages, feed_source(site.url("/feed")), Remembered({site.url("/old"): ""}))
     assert not found(items)
     assert paths(items, Skipped) == ["/old", "/one"]
+
+
+async def test_a_pdf_that_a_feed_names_is_read(site, pages):
+    site.pages |= {"/feed": rss(entry("/paper.pdf", title="Its title")), "/paper.pdf": body(made("Words."), "application/pdf")}
+    assert found(await read(pages, feed_source(site.url("/feed"))))["/paper.pdf"].text == "Words."
 
 
 async def test_a_feed_that_is_not_to_be_indexed_is_still_read(site, pages):

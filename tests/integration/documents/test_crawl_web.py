@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.integration.documents.site import Remembered, Time, body, page, replying, serving, web_source
+from tests.unit.documents.test_pdf import made
 from twin.documents.ports import Failed, Found, Listed, Same, Skipped
 from twin.documents.web import WebFetcher
 from twin.drivers.http import HttpPages
@@ -234,11 +235,11 @@ async def test_a_redirect_names_the_document_and_out_of_the_folder_it_is_skipped
 
 
 async def test_what_is_no_page_is_skipped_with_its_reason(site, pages):
-    site.pages |= {"/": page("Start", "pdf", "empty", "raw"), "/pdf": body(b"%PDF-1.7", "application/pdf")}
+    site.pages |= {"/": page("Start", "data", "empty", "raw"), "/data": body(b"1,2", "application/octet-stream")}
     site.pages |= {"/empty": body(b""), "/raw": body(b"\x00\x01\x02", "")}
     items = await crawl(pages, web_source(site.url("/"), depth=1))
     reasons = {item.uri.rpartition("/")[2]: item.reason for item in items if isinstance(item, Skipped)}
-    assert "application/pdf" in reasons["pdf"]
+    assert "application/octet-stream" in reasons["data"]
     assert "empty" in reasons["empty"]
     assert len(reasons) == 3
 
@@ -248,6 +249,43 @@ async def test_plain_text_and_markdown_are_documents_as_they_are(site, pages):
     items = await crawl(pages, web_source(site.url("/note.md")))
     assert items[0].document.title == "A note"
     assert "```py\nx = 1\n```" in items[0].document.text
+
+
+async def test_a_pdf_is_a_document_and_asked_for_conditionally(site, pages):
+    paper = made("Words of the paper.", Title="A paper", CreationDate="D:20240305100000Z")
+    site.pages |= {"/": page("Start", "a.pdf", "b%20c.pdf"), "/a.pdf": tagged(paper)}
+    site.pages["/b c.pdf"] = body(made("Untitled words."), "application/pdf")
+    source = web_source(site.url("/"), depth=2)
+    items = await crawl(pages, source)
+    found = {item.document.title: item.document for item in items if isinstance(item, Found)}
+    assert sorted(found) == ["A paper", "Start", "b c"]
+    assert found["A paper"].text == "Words of the paper."
+    assert found["A paper"].published.startswith("2024-03-05")
+    again = await crawl(pages, source, Remembered(versions(items)))
+    assert paths(again, Same) == ["/", "/a.pdf"]
+
+
+async def test_a_pdf_that_is_broken_or_scanned_or_too_large_is_named_with_its_reason(site):
+    site.pages |= {"/": page("Start", "broken", "scanned", "hidden", "large"), "/broken": body(b"%PDF-1.7", "application/pdf")}
+    site.pages |= {"/scanned": body(made(""), "application/pdf"), "/large": body(b"%PDF" * 30_000, "application/pdf")}
+    site.pages["/hidden"] = body(made("Hidden."), "application/pdf", X_Robots_Tag="noindex")
+    async with HttpPages("llm-twin/0.1", delay=0, max_bytes=100_000) as bounded:
+        items = await crawl(bounded, web_source(site.url("/"), depth=1))
+    reasons = {item.uri.rpartition("/")[2]: item.reason for item in items if isinstance(item, Skipped | Failed)}
+    assert paths(items, Failed) == ["/broken", "/large"]
+    assert "broken PDF" in reasons["broken"]
+    assert "larger than 100,000 bytes" in reasons["large"]
+    assert "scanned pages?" in reasons["scanned"]
+    assert "noindex" in reasons["hidden"]
+
+
+def tagged(data):
+    async def handle(request):
+        if request.headers.get("If-None-Match") == '"1"':
+            return web.Response(status=304)
+        return web.Response(body=data, content_type="application/pdf", headers={"ETag": '"1"'})
+
+    return handle
 
 
 async def test_a_crawl_left_in_the_middle_stops_asking(site, pages):
