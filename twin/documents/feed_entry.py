@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from twin.documents.authorship import author_of
@@ -13,6 +16,8 @@ from twin.documents.sources import FeedSource
 from twin.documents.stamps import digest, stamp
 from twin.documents.text import is_blank
 from twin.records import Author, Document
+
+SETTLED = dt.timedelta(days=2)
 
 
 def writer_of(entry: Entry, source: FeedSource) -> Author:
@@ -42,12 +47,45 @@ def attributed(found: Found, entry: Entry, source: FeedSource) -> Found:
         published=document.published or entry.published,
         metadata=metadata,
     )
-    return replace(found, document=made)
+    return replace(found, document=made, version=noted(found.version, w=_words(entry)))
+
+
+def _words(entry: Entry) -> dict[str, str]:
+    """What `attributed` takes of an entry, to be remembered: its page may change when the feed no longer names it."""
+    words = {"t": entry.title, "a": entry.author, "p": entry.published}
+    return {key: value for key, value in words.items() if value}
+
+
+def entry_of(url: str, token: Mapping[str, object]) -> Entry:
+    """The entry of a stored page, as far as its version remembers it."""
+    words = token.get("w")
+    said = words if isinstance(words, dict) else {}
+    title, author, published = (str(said.get(key, "")) for key in ("t", "a", "p"))
+    return Entry(url, title, author=author, published=published, modified=str(token.get("d", "")))
+
+
+def noted(version: str, **parts: object) -> str:
+    """`version` with more parts; those that are empty are left out."""
+    return compact(json.loads(version) | {key: value for key, value in parts.items() if value})
+
+
+def is_settled(modified: str, now: dt.datetime) -> bool:
+    """Whether a page may be taken to stay as it was read under this date of a sitemap.
+
+    A date is often a day, in which a page may change twice, and a cache may hold the former page for a while under the
+    new date. So the day must have passed, wherever it is that day, and one more.
+    """
+    try:
+        day = dt.date.fromisoformat(modified[:10])
+    except ValueError:
+        return False
+    return day + SETTLED < now.date()
 
 
 def entry_item(entry: Entry, source: FeedSource, version: str, reason: str) -> Found | Same | None:
     """The entry's own text as the document, Same when `version` says that it is stored so; None when it has no text."""
-    made = compact({"s": stamp(source), "h": digest(entry.title, entry.html, entry.author, entry.published)[:32]})
+    token = compact({"s": stamp(source), "h": digest(entry.title, entry.html, entry.author, entry.published)[:32]})
+    made = noted(token, w=_words(entry))
     if version == made:
         return Same(entry.url)
     page = extract_html(entry.html, entry.url, whole=True)

@@ -16,6 +16,7 @@ from typing import Any
 from twin.documents.links import canonical, links_of
 
 UNFOLDED = 50 * 1024 * 1024  # bytes of a sitemap, as its protocol says
+LONGEST_DATE = 40  # characters of a date
 MOST_ENTRIES = 50_000  # of one sitemap, as its protocol says
 _SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
@@ -34,6 +35,7 @@ class Entry:
     full: bool = False
     author: str = ""
     published: str = ""
+    modified: str = ""  # a sitemap's date, as it writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ def _unfolded(body: bytes) -> bytes:
 def _sitemap(data: bytes, url: str) -> Feed:
     import lxml.etree
 
-    found: dict[str, None] = {}
-    nested: dict[str, None] = {}
+    found: dict[str, str] = {}
+    nested: dict[str, str] = {}
     try:
         parser = lxml.etree.iterparse(
             io.BytesIO(data), events=("end",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
@@ -98,9 +100,9 @@ def _sitemap(data: bytes, url: str) -> Feed:
         for _, element in parser:
             name = lxml.etree.QName(element).localname if isinstance(element.tag, str) else ""
             if name in ("url", "sitemap"):
-                located = canonical(_location(element), url)
+                located = canonical(_child(element, "loc"), url)
                 if located:
-                    (found if name == "url" else nested)[located] = None
+                    (found if name == "url" else nested).setdefault(located, _child(element, "lastmod")[:LONGEST_DATE])
                 element.clear()
                 while element.getprevious() is not None:
                     del element.getparent()[0]
@@ -108,12 +110,12 @@ def _sitemap(data: bytes, url: str) -> Feed:
                 raise FeedFormatError(f"names more than {MOST_ENTRIES:,} addresses; split the sitemap, as its protocol asks")
     except lxml.etree.LxmlError as exc:
         raise FeedFormatError(f"is a broken sitemap ({' '.join(str(exc).split())[:200]})") from exc
-    return Feed(tuple(Entry(one) for one in found), tuple(nested), complete=True)
+    return Feed(tuple(Entry(one, modified=date) for one, date in found.items()), tuple(nested), complete=True)
 
 
-def _location(element: Any) -> str:
-    """The text of the element's own <loc>, whatever its namespace says (an image's <image:loc> is deeper)."""
-    return next((child.text or "" for child in element if str(child.tag) in ("loc", f"{_SITEMAP}loc")), "").strip()
+def _child(element: Any, name: str) -> str:
+    """The text of the element's own <loc> or <lastmod>, with or without a namespace (an image's <image:loc> is deeper)."""
+    return next((child.text or "" for child in element if str(child.tag) in (name, f"{_SITEMAP}{name}")), "").strip()
 
 
 def _entries(data: bytes, url: str, content_type: str) -> Feed:

@@ -23,7 +23,7 @@ from twin.documents.sources import FeedSource, WebSource
 from twin.documents.stamps import stamp
 from twin.documents.text import first_heading, is_blank
 from twin.errors import FetchError, RobotsError
-from twin.records import Document
+from twin.records import Document, Known
 
 HTML = frozenset(("text/html", "application/xhtml+xml"))
 PDF = frozenset(("application/pdf", "application/x-pdf"))
@@ -152,12 +152,7 @@ class PageReader:
 
     async def _token(self, url: str) -> dict[str, object]:
         """What the last run left of `url`, empty when it was read under another declaration."""
-        known = (await self.memory.known([url])).get(url)
-        try:
-            token = json.loads(known.version) if known and known.version else {}
-        except ValueError:
-            return {}
-        return token if isinstance(token, dict) and token.get("s") == stamp(self.source) else {}
+        return parse_token((await self.memory.known([url])).get(url), self.source)
 
     def _page(self, reply: Reply, *, links: bool, own: bool) -> Read:
         """The work of the processor for one page; runs in a thread."""
@@ -220,6 +215,15 @@ def document_of(source: WebSource | FeedSource, url: str, page: Extracted, **met
         published=page.published,
         metadata=metadata,
     )
+
+
+def parse_token(known: Known | None, source: WebSource | FeedSource) -> dict[str, object]:
+    """The parts of a version, empty when its document was read under another declaration of the source."""
+    try:
+        token = json.loads(known.version) if known and known.version else {}
+    except ValueError:
+        return {}
+    return token if isinstance(token, dict) and token.get("s") == stamp(source) else {}
 
 
 def compact(token: dict[str, object]) -> str:

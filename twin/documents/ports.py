@@ -21,9 +21,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """A document that is still there and, by its version, need not be read."""
+    """A document that is still there and need not be read; `version`, unless empty, takes the place of the one it has."""
 
     uri: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

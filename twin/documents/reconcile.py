@@ -70,7 +70,7 @@ async def reconcile(
 @dataclass(slots=True)
 class _Batch:
     found: list[Found] = field(default_factory=list)
-    same: list[str] = field(default_factory=list)
+    same: list[Same] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     characters: int = 0
 
@@ -116,7 +116,7 @@ class _Run:
                     self.batch.failed.append(uri)
             case Same(uri):
                 if self._first(uri):
-                    self.batch.same.append(uri)
+                    self.batch.same.append(item)
             case Found(document):
                 if document.source != self._source.name:
                     raise SourceError(f"{self._source.name}: its fetcher named a document of source {document.source!r}")
@@ -134,23 +134,27 @@ class _Run:
         """Compare the batch with what is stored, write what is new or changed, and count."""
         batch, self.batch = self.batch, _Batch()
         uris = [found.document.uri for found in batch.found]
-        asked = [*uris, *batch.same, *batch.failed]
+        same = [item.uri for item in batch.same]
+        asked = [*uris, *same, *batch.failed]
         if not asked:
             return
         known = await self._store.known(self._source.name, asked)
         # a uri that failed first and was found later is in both, and was counted when it failed
         self._kept += sum(uri in known for uri in batch.failed)
-        self._kept += sum(uri in known and uri not in self._unread for uri in (*uris, *batch.same))
-        self._compare_same(batch.same, known)
+        self._kept += sum(uri in known and uri not in self._unread for uri in (*uris, *same))
+        await self._compare_same(batch.same, known)
         await self._compare_found(batch.found, known)
 
-    def _compare_same(self, uris: list[str], known: Mapping[str, Known]) -> None:
-        for uri in uris:
-            if uri in known:
+    async def _compare_same(self, items: list[Same], known: Mapping[str, Known]) -> None:
+        for item in items:
+            if item.uri in known:
                 self._tally.unchanged += 1
             else:
                 self._cursor_lies = True
-                self._tally.fail(uri, "the source says it is unchanged, but it is not stored; the next sync reads it anew")
+                self._tally.fail(item.uri, "the source says it is unchanged, but it is not stored; the next sync reads it anew")
+        moved = {i.uri: i.version for i in items if i.uri in known and i.version not in ("", known[i.uri].version)}
+        if moved and not self._dry_run:
+            await self._store.set_versions(self._source.name, moved)
 
     async def _compare_found(self, found: list[Found], known: Mapping[str, Known]) -> None:
         fit = [item for item in found if self._fits(item.document)]

@@ -57,6 +57,18 @@ async def test_a_new_version_of_the_same_content_is_remembered_without_a_revisio
     assert (report.unchanged, store.live["a"][2], len(store.log)) == (1, "2", 1)
 
 
+async def test_a_new_version_of_what_was_not_read_is_remembered_without_a_revision():
+    store = StoreInMemory()
+    await run(store, *found("a", "b", version="1"), Listed())
+    report = await run(store, Same("a", "2"), Same("b"), Listed(), dry_run=True)
+    assert store.live["a"][2] == "1"
+    report = await run(store, Same("a", "2"), Same("b"), Listed())
+    assert (report.unchanged, [store.live[uri][2] for uri in "ab"], len(store.log)) == (2, ["2", "1"], 2)
+    store.writes = 0
+    await run(store, Same("a", "2"), Same("b", "1"), Listed())
+    assert store.writes == 0
+
+
 async def test_a_listing_that_ends_early_buries_nothing_and_keeps_the_cursor():
     store = StoreInMemory()
     await run(store, *found("a", "b"), Listed("old"))
