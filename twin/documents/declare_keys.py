@@ -233,7 +233,7 @@ KINDS: Mapping[str, KindTable] = {
     "git": KindTable(
         GitSource,
         ("url",),
-        {"url": _git_url, "ref": _ref, **_GLOBS, "history": _within(0, 1_000_000), **_EVERY},
+        {"url": _git_url, "ref": _ref, **_GLOBS, "history": _within(0, 1_000_000), "allow_private": _flag, **_EVERY},
         Kind.REPOSITORY,
     ),
     "web": KindTable(WebSource, ("url",), {**_CRAWLED, "depth": _within(0, 20), **_EVERY}),

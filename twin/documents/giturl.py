@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from twin.errors import SourceError
 
+PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCP = re.compile(r"^(?:[^/@\s:]+@)?([A-Za-z0-9][A-Za-z0-9.-]*):(?!//)(.+)$")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -30,6 +32,35 @@ def check_url(url: str, source: str) -> None:
     scheme = url.partition("://")[0] if "://" in url else ""
     if "::" in url.split("/", 1)[0] or (scheme and scheme not in SCHEMES):
         raise SourceError(f"{source}: url {masked(url)!r}: git is asked by {', '.join(SCHEMES)} or a local path only")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a remote repository is asked for."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def endpoint(url: str, source: str) -> Endpoint | None:
+    """The server of a url; None for a repository on this machine. Raises SourceError when it names none."""
+    if is_local(url):
+        return None
+    if "://" not in url:
+        scp = _SCP.match(url)
+        return Endpoint("ssh", scp.group(1), PORTS["ssh"]) if scp else None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    scheme = url.partition("://")[0]
+    if scheme == "file":
+        return None
+    if not host:
+        raise SourceError(f"{source}: url {masked(url)!r} names no host")
+    return Endpoint(scheme, host, port or PORTS[scheme])
 
 
 def check_ref(ref: str, source: str) -> None:

@@ -35,6 +35,7 @@ class GitSource(Source):
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
     history: int = 0
+    allow_private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

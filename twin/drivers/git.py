@@ -9,7 +9,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twin.documents import giturl, repository, stamps
@@ -18,6 +18,7 @@ from twin.documents.ports import Failed, Found, Item, Listed, Memory, Nothing, S
 from twin.documents.repository import Blob, Checkout
 from twin.documents.sources import GitSource, Source
 from twin.drivers.gitcommand import Git
+from twin.drivers.gitguard import Resolve, guarded, resolved
 from twin.errors import SourceError
 from twin.records import Known
 
@@ -29,11 +30,15 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class GitFetcher:
-    """Implements Fetcher for GitSource. `cache` is a folder for copies of remote repositories; it may be deleted any time."""
+    """Implements Fetcher for GitSource. `cache` is a folder for copies of remote repositories; it may be deleted any time.
 
-    def __init__(self, cache: Path, *, timeout: float = 900) -> None:
+    `resolve` finds the addresses of a remote's host; it is for tests.
+    """
+
+    def __init__(self, cache: Path, *, timeout: float = 900, resolve: Resolve = resolved) -> None:
         self._cache = cache
         self._timeout = timeout
+        self._resolve = resolve
 
     async def fetch(self, source: Source, memory: Memory) -> AsyncIterator[Item]:
         """Every file at `ref` that `include` and `exclude` leave, then `history` commits. Raises SourceError."""
@@ -60,11 +65,12 @@ class GitFetcher:
         if giturl.is_local(source.url):
             git, at = await self._local(source)
             return git, at, stamps.cursor(source, at.commit, at.branch, at.address)
-        git = Git(Path.cwd(), source.name, authorization=giturl.credentials(source.url), network=True, timeout=self._timeout)
-        at = await _resolve_remote(git, source)
+        remote = _Remote(source, await guarded(source, self._resolve), self._timeout)
+        git = remote.git(Path.cwd())
+        at = await _resolve_remote(git, remote)
         cursor = stamps.cursor(source, at.commit, at.branch, at.address)
         if cursor != before:
-            git = await self._copy(source, at)
+            git = await self._copy(remote, at)
         return git, at, cursor
 
     async def _local(self, source: GitSource) -> tuple[Git, Checkout]:
@@ -77,31 +83,48 @@ class GitFetcher:
         branch = await _branch(git, source.ref)
         return git, Checkout(await _origin(git, folder), branch, commit)
 
-    async def _copy(self, source: GitSource, at: Checkout) -> Git:
+    async def _copy(self, remote: _Remote, at: Checkout) -> Git:
         """A bare copy that holds `at.commit`, no deeper than needed; made anew when what is there is damaged."""
-        url = giturl.without_credentials(source.url)
-        if "://" not in source.url or source.url.startswith("ssh://"):
-            url = source.url  # the user is part of an ssh address, and no secret
-        key = hashlib.sha256(f"{url}\n{source.ref}\n{source.history}".encode()).hexdigest()[:24]
+        source = remote.source
+        key = hashlib.sha256(f"{remote.url}\n{source.ref}\n{source.history}".encode()).hexdigest()[:24]
         folder = self._cache / f"{key}.git"
         kept = (folder / "HEAD").exists()
         try:
-            return await self._fill(source, folder, url, at)
+            return await remote.copied(folder, at)
         except SourceError as exc:
             if not kept or not _DAMAGED.search(str(exc)):
                 raise
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        return await self._fill(source, folder, url, at)
+        return await remote.copied(folder, at)
 
-    async def _fill(self, source: GitSource, folder: Path, url: str, at: Checkout) -> Git:
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """A repository elsewhere and what git needs to ask for it and for nothing else."""
+
+    source: GitSource
+    settings: tuple[str, ...]
+    timeout: float
+
+    @property
+    def url(self) -> str:
+        """What git is told: without credentials, which are sent as a header, but with the user of an ssh address."""
+        url = self.source.url
+        return url if "://" not in url or url.startswith("ssh://") else giturl.without_credentials(url)
+
+    def git(self, folder: Path) -> Git:
+        secret = giturl.credentials(self.source.url)
+        return Git(folder, self.source.name, authorization=secret, settings=self.settings, network=True, timeout=self.timeout)
+
+    async def copied(self, folder: Path, at: Checkout) -> Git:
+        """A bare copy in `folder`, as deep as is needed."""
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        secret = giturl.credentials(source.url)
-        git = Git(folder, source.name, authorization=secret, network=True, timeout=self._timeout)
+        git = self.git(folder)
         if not (folder / "HEAD").exists():
             await git.run("init", "--bare", "--quiet", ".")
-        depth = str(source.history + 1)
+        depth = str(self.source.history + 1)
         await git.run(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force", f"--depth={depth}", "--", url,
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force", f"--depth={depth}", "--", self.url,
             f"{at.commit}:refs/twin/head",
         )  # fmt: skip
         return git
@@ -148,14 +171,14 @@ async def _origin(git: Git, folder: Path) -> str:
     ) or str(folder)
 
 
-async def _resolve_remote(git: Git, source: GitSource) -> Checkout:
+async def _resolve_remote(git: Git, remote: _Remote) -> Checkout:
     """The commit and branch of `ref` as the server tells them, in one question."""
-    url = source.url if not giturl.credentials(source.url) else giturl.without_credentials(source.url)
+    source = remote.source
     address = giturl.without_credentials(source.url)
     if _COMMIT.fullmatch(source.ref):
         return Checkout(address, source.ref, source.ref)
     lines = (
-        (await git.run("ls-remote", "--symref", "--", url, source.ref, f"{source.ref}^{{}}"))
+        (await git.run("ls-remote", "--symref", "--", remote.url, source.ref, f"{source.ref}^{{}}"))
         .decode("utf-8", "replace")
         .splitlines()
     )

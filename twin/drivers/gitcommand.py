@@ -26,12 +26,17 @@ _CONFIG = (
     "gc.autoDetach=false",
     "maintenance.autoDetach=false",
     "protocol.ext.allow=never",
+    "http.followRedirects=false",  # to a host that was not checked, and that would be told the password
     "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=60",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
 )
 _REMEDIES = (
+    (
+        r"redirect|returned error: 30[12378]",
+        "the server sends to another address (many do for a url without its final .git); put that one in `url`",
+    ),
     (r"dubious ownership", "it belongs to another user; run `git config --global --add safe.directory PATH` if you trust it"),
     (
         r"Authentication failed|could not read (Username|Password)|Permission denied \(publickey|error: 40[13]",
@@ -50,20 +55,27 @@ _REMEDIES = (
         r"couldn't find remote ref|not our ref|unknown revision|Needed a single revision",
         "the ref is not there; check `ref` or leave it out",
     ),
-    (r"redirect", "the server sends to another address; put that one in `url`"),
     (r"promisor remote|transport '?\w+'? not allowed", "it is a partial clone that lacks files; clone it without --filter"),
 )
 
 
 class Git:
-    """git in one repository. `headers` are sent to http(s) servers and never stand on a command line."""
+    """git in one repository. `authorization` is sent to http(s) servers and never stands on a command line."""
 
     def __init__(
-        self, folder: Path, name: str, *, authorization: str = "", network: bool = False, timeout: float = 900
+        self,
+        folder: Path,
+        name: str,
+        *,
+        authorization: str = "",
+        settings: Sequence[str] = (),
+        network: bool = False,
+        timeout: float = 900,
     ) -> None:
         self.folder = folder
         self._name = name
         self._timeout = timeout
+        self._settings = (*_CONFIG, *settings)
         self._environment = _environment(authorization, network=network)
 
     async def run(self, *arguments: str) -> bytes:
@@ -114,7 +126,7 @@ class Git:
 
     @asynccontextmanager
     async def _process(self, arguments: Sequence[str], *, stdin: bool) -> AsyncIterator[asyncio.subprocess.Process]:
-        config = [part for setting in _CONFIG for part in ("-c", setting)]
+        config = [part for setting in self._settings for part in ("-c", setting)]
         try:
             process = await asyncio.create_subprocess_exec(
                 "git", "--no-pager", "--literal-pathspecs", "--no-replace-objects", *config, "-C", str(self.folder), *arguments,
@@ -161,10 +173,8 @@ def _environment(authorization: str, *, network: bool) -> Mapping[str, str]:
     }
     if authorization:
         environment |= {
-            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "http.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: {authorization}",
-            "GIT_CONFIG_KEY_1": "http.followRedirects",  # or another host would be told the password
-            "GIT_CONFIG_VALUE_1": "false",
         }
     return environment

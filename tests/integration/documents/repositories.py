@@ -57,6 +57,11 @@ class _Backend(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append((self.path, self.headers.get("Authorization", "")))
+        if self.server.redirect:
+            self.send_response(302)
+            self.send_header("Location", self.server.redirect + self.path)
+            self.end_headers()
+            return
         wanted = self.server.password and "Basic " + base64.b64encode(self.server.password.encode()).decode()
         if wanted and self.headers.get("Authorization") != wanted:
             self.send_response(401)
@@ -103,7 +108,7 @@ class _Backend(BaseHTTPRequestHandler):
 def serving(root: Path, password: str = ""):
     """Serve the repositories below `root` by git's smart HTTP protocol."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Backend)
-    server.root, server.password, server.seen = root, password, []
+    server.root, server.password, server.redirect, server.seen = root, password, "", []
     thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

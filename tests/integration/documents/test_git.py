@@ -289,7 +289,7 @@ async def test_a_remote_is_copied_shallow_and_fetched_again(tmp_path, read):
     memory = Remembering()
     with serving(tmp_path / "served") as server:
         url = f"http://127.0.0.1:{server.server_port}/code/.git"
-        seen = await read(url, memory, history=2)
+        seen = await read(url, memory, history=2, allow_private=True)
         assert len(seen.found) == 8
         assert {document.title for document in seen.documents.values() if document.kind is Kind.POST} == {
             "Commit 4",
@@ -299,10 +299,10 @@ async def test_a_remote_is_copied_shallow_and_fetched_again(tmp_path, read):
         assert "- n3.md (+1 -0)" in post.text
         assert "n0.md" not in post.text
         server.seen.clear()
-        assert (await read(url, memory, history=2)).nothing
+        assert (await read(url, memory, history=2, allow_private=True)).nothing
         assert len(server.seen) <= 2  # what the server has, and no more
         origin.commit("Commit 5", a_md="new\n")
-        seen = await read(url, memory, history=2)
+        seen = await read(url, memory, history=2, allow_private=True)
         assert sorted(document.title for document in seen.documents.values()) == ["Commit 5", "a.md"]
     copies = list((tmp_path / "cache").iterdir())
     assert len(copies) == 1
@@ -335,9 +335,9 @@ async def test_credentials_are_used_and_shown_nowhere(tmp_path, read):
     with serving(tmp_path / "served", "ada:p@ss") as server:
         good = f"http://ada:p%40ss@127.0.0.1:{server.server_port}/code/.git"
         bad = good.replace("p%40ss", "wrong")
-        seen = await read(good)
+        seen = await read(good, allow_private=True)
         assert seen.document.text == "x"
-        refused = await read(bad)
+        refused = await read(bad, allow_private=True)
     assert "credentials are missing or refused" in refused.error
     assert "wrong" not in refused.error
     everything = str(seen.items) + "".join(
@@ -350,13 +350,76 @@ async def test_credentials_are_used_and_shown_nowhere(tmp_path, read):
 
 
 async def test_a_remote_that_is_away_missing_or_empty_is_named(tmp_path, read):
-    assert "cannot be reached" in (await read("http://127.0.0.1:1/code.git")).error
+    assert "cannot be reached" in (await read("http://127.0.0.1:1/code.git", allow_private=True)).error
     Repository(tmp_path / "served" / "empty")
     with serving(tmp_path / "served") as server:
         base = f"http://127.0.0.1:{server.server_port}"
-        assert "check the url" in (await read(f"{base}/nothing.git")).error
-        assert "no commit yet" in (await read(f"{base}/empty/.git")).error
-        assert "'nope'" in (await read(f"{base}/empty/.git", ref="nope")).error
+        assert "check the url" in (await read(f"{base}/nothing.git", allow_private=True)).error
+        assert "no commit yet" in (await read(f"{base}/empty/.git", allow_private=True)).error
+        assert "'nope'" in (await read(f"{base}/empty/.git", ref="nope", allow_private=True)).error
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "0x7f000001"])
+async def test_a_remote_on_a_private_address_is_not_asked_unless_that_is_allowed(tmp_path, read, host):
+    Repository(tmp_path / "served" / "code").commit(a_md="x")
+    with serving(tmp_path / "served") as server:
+        url = f"http://{host}:{server.server_port}/code/.git"
+        refused = await read(url)
+        assert "allow_private" in refused.error
+        assert not server.seen
+        assert (await read(url, allow_private=True)).document.text == "x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "git://127.0.0.1/code.git",
+        "ssh://git@127.0.0.1/code.git",
+        "git@localhost:me/code.git",
+        "http://[::1]/code.git",
+        "https://10.1.2.3/code.git",
+        "http://me:secret@169.254.1.1/code.git",
+    ],
+)
+async def test_every_way_to_a_private_address_is_refused(read, url):
+    error = (await read(url)).error
+    assert "private, loopback" in error
+    assert "secret" not in error
+
+
+async def test_addresses_that_hand_out_credentials_are_refused_even_where_private_ones_are_allowed(read):
+    assert "private, loopback" in (await read("http://169.254.169.254/code.git", allow_private=True)).error
+
+
+async def test_git_asks_the_very_address_that_was_checked(tmp_path):
+    Repository(tmp_path / "served" / "code").commit(a_md="x")
+
+    async def resolve(host, port):
+        return {"code.invalid": ["127.0.0.1"], "mixed.invalid": ["192.0.9.1", "127.0.0.1"]}[host]
+
+    fetcher = GitFetcher(tmp_path / "cache", resolve=resolve)
+    with serving(tmp_path / "served") as server:
+        url = f"http://code.invalid:{server.server_port}/code/.git"  # no other resolver knows this name
+        assert (await listed(fetcher, git(url, allow_private=True))).document.text == "x"
+        server.seen.clear()
+        for name in ("code", "mixed"):
+            assert "private, loopback" in (await listed(fetcher, git(url.replace("code.", f"{name}.")))).error
+        assert not server.seen
+
+
+async def test_a_redirect_is_not_followed_and_says_what_to_do(tmp_path, read):
+    Repository(tmp_path / "served" / "code").commit(a_md="x")
+    with serving(tmp_path / "served") as target, serving(tmp_path / "served") as front:
+        front.redirect = f"http://127.0.0.1:{target.server_port}"
+        seen = await read(f"http://127.0.0.1:{front.server_port}/code/.git", allow_private=True)
+        assert front.seen
+        assert not target.seen
+    assert "put that one in `url`" in seen.error
+
+
+@pytest.mark.parametrize("url", ["http:///code.git", "https://host:99999/x", "http://bücher.example/x", "http://localhost./x"])
+async def test_a_url_whose_host_cannot_be_checked_is_refused(read, url):
+    assert "host" in (await read(url)).error
 
 
 async def test_branches_and_tags_of_a_remote_are_refs(tmp_path, read):
