@@ -45,7 +45,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     documents_url: str = ""  # mongodb://...; empty: SQLite under home
     crawl_concurrency: Positive = 8  # pages fetched at a time, over all hosts
     crawl_per_host: Positive = 2  # pages fetched at a time from one host
-    crawl_delay: float = 0.2  # seconds between two requests to one host, unless robots.txt asks for more
+    crawl_delay: Annotated[float, Meta(ge=0)] = 0.2  # seconds between two requests to one host, unless robots.txt asks for more
     crawl_timeout: Seconds = 30.0  # seconds for one page
     crawl_max_bytes: Positive = 20_000_000  # of one page, after decompression
     crawl_user_agent: str = "llm-twin/0.1 (+https://github.com/llm-twin/llm-twin)"  # by which sites know the crawler
@@ -57,7 +57,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     embedder: str = "minilm"  # minilm, fastembed:MODEL or openai:MODEL
     embedder_url: str = ""  # the server of openai:MODEL, ending in /v1
     embedder_key: str = ""  # of that server
-    embed_threads: int = 0  # 0: all cores
+    embed_threads: Annotated[int, Meta(ge=0)] = 0  # 0: all cores
     chunk_article: Positive = 1500  # characters at most in a chunk of an article; another value makes another index
     chunk_post: Positive = 400  # the same of a post
     chunk_repository: Positive = 1500  # the same of a file of a repository
