@@ -11,7 +11,7 @@ from twin.documents.charset import decode_page
 from twin.documents.extract import extract_html
 from twin.documents.notebook import NotebookError, notebook_text
 from twin.documents.pdf import PdfError, read_pdf
-from twin.documents.text import NotTextError, decode, is_blank, title_of
+from twin.documents.text import NotTextError, check_pointer, decode, is_blank, title_of
 
 
 class NoDocumentError(ValueError):
@@ -41,6 +41,7 @@ def read_piece(path: str, data: bytes) -> Piece:
     if not data.strip():
         raise NoDocumentError("empty")
     try:
+        check_pointer(data)
         piece = _READERS.get(suffix, _plain)(path, data)
     except NotTextError as exc:
         raise NoDocumentError(str(exc)) from exc

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from twin.documents.giturl import web_address
 from twin.documents.notebook import NotebookError, notebook_text
 from twin.documents.sources import GitSource
-from twin.documents.text import BINARY_SUFFIXES, NotTextError, decode, is_blank, printable, title_of
+from twin.documents.text import BINARY_SUFFIXES, NotTextError, check_pointer, decode, is_blank, printable, title_of
 from twin.records import Document, Kind
 
 LARGEST = 1_000_000  # bytes of a file that a person wrote
@@ -105,6 +105,7 @@ def refused(blob: Blob) -> str:
 def read(blob: Blob, data: bytes) -> tuple[str, str]:
     """(text, "") of a blob, or ("", why it is none)."""
     try:
+        check_pointer(data)
         text = decode(data)
         if blob.path.endswith(".ipynb"):
             text = notebook_text(text).text

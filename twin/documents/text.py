@@ -25,12 +25,19 @@ _BOMS = (
 _ATX = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)(?:[ \t]+#+)?[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _UNDERLINE = re.compile(r"^([=\-~^*#\"'`+.:_])\1{2,}[ \t]*$")
+_POINTER = b"version https://git-lfs.github.com/spec/"
 PROBE = 8192  # bytes that tell binary from text
 LONGEST_TITLE = 300
 
 
 class NotTextError(ValueError):
     """The bytes are no text; the message says why."""
+
+
+def check_pointer(data: bytes) -> None:
+    """Raises NotTextError for what Git LFS leaves in the place of a file that it keeps elsewhere."""
+    if data.startswith(_POINTER) and b"\noid " in data[:PROBE]:
+        raise NotTextError("a Git LFS pointer; the file itself is not here (`git lfs pull` fetches it into a folder)")
 
 
 def decode(data: bytes, *, guess: bool = False) -> str:

@@ -252,6 +252,14 @@ async def test_an_unreadable_file_fails_alone(tmp_path, monkeypatch):
     assert list(seen.documents) == ["files:notes/b.md"]
 
 
+@pytest.mark.parametrize("name", ["a.md", "a.pdf", "a.ipynb", "a.html"])
+async def test_what_git_lfs_leaves_in_the_place_of_a_file_is_skipped(tmp_path, name):
+    (tmp_path / name).write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n")
+    seen = await read(tmp_path)
+    assert "git lfs pull" in seen.skipped[f"files:notes/{name}"]
+    assert not seen.failed
+
+
 async def test_a_folder_that_cannot_be_listed_buries_nothing(tmp_path, monkeypatch):
     (tmp_path / "locked").mkdir()
     (tmp_path / "a.md").write_text("x")
