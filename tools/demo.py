@@ -9,21 +9,28 @@ import argparse
 import json
 import os
 import signal
-import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from twin.errors import TwinError
+from twin.errors import SettingsError, TwinError
 
 ROOT = Path(__file__).parent.parent
 FEED_SOURCES = "sources.demo.yaml"  # ignored by git
 STARTED = time.monotonic()
+OK = 200
+STAYING = """
+The chat page is at {address} and the API below it; Ctrl-C ends the demo. In another terminal:
+
+curl -N {address}/v1/chat/completions -H 'content-type: application/json' \\
+  -d '{{"model": "twin", "stream": true, "messages": [{{"role": "user", "content": "What is a tombstone?"}}]}}'
+"""
 
 
 def main() -> int:
-    """Run the demo and give its exit status."""
+    """Run the demo and give its exit status: 1 when the answer failed, 130 for Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--feed", default="", help="a public RSS or Atom feed to read as well")
     parser.add_argument("question")
@@ -33,11 +40,14 @@ def main() -> int:
     except TwinError as exc:
         print(f"demo: {exc}", file=sys.stderr)
         return exc.exit_status
+    except KeyboardInterrupt:
+        print("demo: interrupted; `make demo` goes on where it was", file=sys.stderr)
+        return 130
     return 0
 
 
 def demo(question: str, feed: str) -> None:
-    """Sync, build, switch, serve and ask once. Raises TwinError."""
+    """Sync, build, switch, serve and ask once. Raises TwinError, also when the answer fails."""
     from twin.cli.place import Place
     from twin.cli.serve import refresh, run
     from twin.settings import load
@@ -45,18 +55,22 @@ def demo(question: str, feed: str) -> None:
     settings = load(ROOT, os.environ)
     here = Place(ROOT, settings, _sources(feed) if feed else ROOT / settings.sources)
     refresh(here, allow_mass_delete=True)  # the repository is the user's own to change between two demos
+    failed: list[TwinError] = []
 
     async def ask(address: str) -> None:
         try:
-            await _ask(address, question)
-        finally:
-            if sys.stdin.isatty():
-                print(f"\nThe chat page is at {address} ; Ctrl-C ends the demo.", flush=True)
-            else:
-                print(f"\nThe chat page was at {address} ; on a terminal the demo goes on serving it.", flush=True)
-                os.kill(os.getpid(), signal.SIGTERM)
+            await asked(address, question)
+        except TwinError as exc:
+            failed.append(exc)
+        if sys.stdin.isatty() and not failed:
+            print(STAYING.format(address=address), flush=True)
+        else:
+            print("\nOn a terminal the demo goes on serving the chat page." if not failed else "", flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     run(here, port=_free(settings.host, settings.port), on_ready=ask)
+    if failed:
+        raise failed[0]
 
 
 def _sources(feed: str) -> Path:
@@ -67,35 +81,59 @@ def _sources(feed: str) -> Path:
 
 
 def _free(host: str, port: int) -> int:
-    """`port`, or 0 (any) when something else listens there."""
-    with socket.socket() as probe:
-        return 0 if probe.connect_ex((host, port)) == 0 else port
+    """`port`, or 0 (any) when it cannot be had, which is said: whoever types README's address would ask somebody else."""
+    from services.gateway.serve import listen
+
+    try:
+        listen(host, port).close()
+    except SettingsError:
+        print(f"{host}:{port} is taken, so the demo serves on a free port", file=sys.stderr)
+        return 0
+    return port
 
 
-async def _ask(address: str, question: str) -> None:
+async def asked(address: str, question: str) -> None:
+    """Ask the gateway at `address` and print the answer as it streams, with what it cites. Raises TwinError."""
     import aiohttp
 
     print(f"\n> {question}\n", flush=True)
     body = {"model": "twin", "stream": True, "messages": [{"role": "user", "content": question}]}
-    twin: dict[str, Any] = {}
+    twin: Mapping[str, Any] = {}
     cited: dict[str, str] = {}
-    async with aiohttp.ClientSession() as session, session.post(f"{address}/v1/chat/completions", json=body) as reply:
-        async for line in reply.content:
-            if not line.startswith(b"data: {"):
-                continue
-            chunk = json.loads(line[6:])
-            if "error" in chunk:
-                raise TwinError(str(chunk["error"]["message"]))
-            for choice in chunk["choices"]:
-                print(choice["delta"].get("content") or "", end="", flush=True)
-                for note in choice["delta"].get("annotations", ()):
-                    cited[note["url_citation"]["url"]] = note["url_citation"]["title"]
-            twin = chunk.get("twin") or twin
+    try:
+        async with aiohttp.ClientSession() as session, session.post(f"{address}/v1/chat/completions", json=body) as reply:
+            if reply.status != OK:
+                raise TwinError(_reason(await reply.read(), reply.status))
+            async for line in reply.content:
+                if line.startswith(b"data: {"):
+                    twin = _printed(json.loads(line[6:]), cited) or twin
+    except (aiohttp.ClientError, ValueError, KeyError) as exc:
+        raise TwinError(f"{address}: the answer broke off ({type(exc).__name__}); `twin traces list` shows it") from exc
     print("\n")
+    if not twin:
+        raise TwinError(f"{address}: the answer ended without its end; `twin traces list` shows it")
     for url, title in cited.items():
         print(f"  {title}: {url}")
     took = time.monotonic() - STARTED
     print(f"\nmode {twin.get('mode')}, index {twin.get('index')}, trace {twin.get('trace')}; {took:.1f} s in all")
+
+
+def _printed(chunk: Mapping[str, Any], cited: dict[str, str]) -> Mapping[str, Any]:
+    """What a chunk says of the twin; its text is printed, what it cites goes into `cited`. Raises TwinError."""
+    if "error" in chunk:
+        raise TwinError(str(chunk["error"]["message"]))
+    for choice in chunk["choices"]:
+        print(choice["delta"].get("content") or "", end="", flush=True)
+        for note in choice["delta"].get("annotations", ()):
+            cited[note["url_citation"]["url"]] = note["url_citation"]["title"]
+    return chunk.get("twin") or {}
+
+
+def _reason(body: bytes, status: int) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the gateway answers {status}"
 
 
 if __name__ == "__main__":
