@@ -61,7 +61,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     chunk_article: Positive = 1500  # characters at most in a chunk of an article; another value makes another index
     chunk_post: Positive = 400  # the same of a post
     chunk_repository: Positive = 1500  # the same of a file of a repository
-    quantization: str = ""  # scalar, binary or product; empty: none
+    quantization: Annotated[str, Meta(pattern="^(scalar|binary|product)?$")] = ""  # scalar, binary or product; empty: none
     shards: Positive = 1  # of a collection on a Qdrant server
     replicas: Positive = 1  # of each shard
     recall_gate: Annotated[float, Meta(ge=0, le=1)] = 0.9  # the least recall@10 with which an index becomes live

@@ -1,4 +1,4 @@
-"""A double of the two calls of GitHub's and GitLab's APIs that make requests to merge: checks path, headers and body, keeps them."""
+"""A double of the calls of GitHub's and GitLab's APIs that make requests to merge and find a project: checks path, headers and body, keeps them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class ForgeDouble:
         app = web.Application()
         app.router.add_post("/repos/{owner}/{name}/pulls", self._github)
         app.router.add_post("/api/v4/projects/{path:.+}/merge_requests", self._gitlab)
+        app.router.add_get("/repos/{owner}/{name}", self._found)
+        app.router.add_get("/api/v4/projects/{path:.+}", self._found)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -57,6 +59,15 @@ class ForgeDouble:
             return web.json_response({"message": ["Another open merge request already exists"]}, status=409)
         where = f"https://gitlab.test/{unquote(path)}/-/merge_requests/{len(self.requests) + 1}"
         return self._made(body["source_branch"], body["target_branch"], body["title"], body["description"], {"web_url": where})
+
+    async def _found(self, request: web.Request) -> web.Response:
+        if TOKEN not in {
+            request.headers.get("PRIVATE-TOKEN"),
+            request.headers.get("Authorization", "").removeprefix("Bearer "),
+        }:
+            return web.json_response({"message": "Bad credentials"}, status=401)
+        known = request.raw_path in {"/repos/ada/twin", "/api/v4/projects/group%2Fsub%2Ftwin"}
+        return web.json_response({"id": 1} if known else {"message": "Not Found"}, status=200 if known else 404)
 
     def _made(self, head, base, title, text, answer) -> web.Response:
         if self.status:

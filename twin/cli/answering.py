@@ -70,7 +70,7 @@ async def answering(here: Place) -> AsyncIterator[Answering]:
             sink=sinks,
             generator=model_server,
             completer=model_server,
-            reranker=await _reranker(here, stack, model),
+            reranker=await reranker(here, stack, model),
             understanding=s.understand and model_server is not None,
             expansions=s.expand if model_server else 0,
             prompt=_prompt(here),
@@ -131,7 +131,8 @@ def _served(pinned: Release | None) -> str:
     return served_name(Artifact.parse(pinned.model.adapter).digest) if pinned and pinned.model else ""
 
 
-async def _reranker(here: Place, stack: AsyncExitStack, embedder: TextEmbedder) -> Reranker | None:
+async def reranker(here: Place, stack: AsyncExitStack, embedder: TextEmbedder) -> Reranker | None:
+    """The reranker that `rerank` names, closed with `stack`; None when none is set. Raises SettingsError."""
     s = here.settings
     kind, _, name = s.rerank.partition(":")
     if not s.rerank:

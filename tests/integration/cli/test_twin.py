@@ -182,15 +182,6 @@ def test_a_new_twin_starts_empty_and_answers_from_its_own_notes(tmp_path: Path) 
     assert "ninety degrees" in twin(tmp_path, "ask", "How hot must the water for oolong be?").stdout
 
 
-def test_doctor_names_what_is_missing_and_then_nothing(tmp_path: Path) -> None:
-    ill = twin(tmp_path, "doctor", status=1)
-    assert "twin init" in ill.stdout
-    twin(tmp_path, "init", "--author", "Ada")
-    twin(tmp_path, "documents", "sync")
-    twin(tmp_path, "index", "build", "--switch")
-    assert "FAIL" not in twin(tmp_path, "doctor").stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

@@ -14,6 +14,10 @@ class Blobs(Protocol):
 
     root: str  # the address, without a slash at its end
 
+    async def reach(self) -> None:
+        """That the place answers and may be used; costs one request, and is not tried again."""
+        ...
+
     async def size(self, key: str) -> int | None:
         """In bytes, None where there is no such blob."""
         ...

@@ -22,6 +22,11 @@ class FileBlobs:
         self._folder = Path(os.path.abspath(folder))  # noqa: PTH100  without `..`, which no uri should hold
         self.root = self._folder.as_uri()
 
+    async def reach(self) -> None:
+        there = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())  # or may be made below
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise ArtifactError(f"{self._folder}: cannot be written to; set artifacts_url to a folder that can, or to s3://...")
+
     async def size(self, key: str) -> int | None:
         return await self._done(key, _size, self._folder / key)  # type: ignore[no-any-return]  # what _size returns
 

@@ -22,6 +22,8 @@ PART = 8 << 20  # bytes: a larger blob goes up in parts of this size, each tried
 PARTS_AT_ONCE = 4
 ATTEMPTS = 4  # to read a body that breaks off
 RETRIES, RETRY_WITHIN = 6, timedelta(minutes=2)  # of one request, by the library: 5xx, dropped connections, timeouts
+REACH_WITHIN = 10.0  # seconds
+REFUSED = ("401", "403")
 T = TypeVar("T")
 
 
@@ -44,10 +46,10 @@ class S3Blobs:
 
     def _store(self) -> S3Store:
         if self._opened is None:
-            self._opened = self._connected()
+            self._opened = self._connected(self._timeout, self._retries)
         return self._opened
 
-    def _connected(self) -> S3Store:
+    def _connected(self, timeout: float, retries: int) -> S3Store:
         from obstore.exceptions import BaseError
         from obstore.store import S3Store
 
@@ -59,12 +61,23 @@ class S3Blobs:
                 config=config,
                 client_options={
                     "allow_http": self._endpoint.startswith("http://"),
-                    "timeout": timedelta(seconds=self._timeout),
+                    "timeout": timedelta(seconds=timeout),
                 },
-                retry_config={"max_retries": self._retries, "retry_timeout": RETRY_WITHIN},
+                retry_config={"max_retries": retries, "retry_timeout": RETRY_WITHIN},
             )
         except (BaseError, ValueError):
             raise ArtifactError(f"{self.root}: cannot be opened; check artifacts_url, s3_endpoint and AWS_*") from None
+
+    async def reach(self) -> None:
+        import obstore
+
+        store = self._connected(REACH_WITHIN, retries=0)
+
+        async def first() -> None:
+            async for _ in obstore.list(store, "artifacts", chunk_size=1):
+                return
+
+        await self._asked("list", "artifacts", first)
 
     async def size(self, key: str) -> int | None:
         import obstore
@@ -120,13 +133,14 @@ class S3Blobs:
         code = re.search(r"<Code>(\w{1,60})</Code>", str(exc))
         said = f" ({code[1]})" if code else ""
         unknown = code is not None and code[1].endswith(("UserNotFound", "AccessKeyId"))  # a 404 of some servers
-        if unknown or isinstance(exc, PermissionDeniedError | UnauthenticatedError | PermissionError):
+        status = re.search(r"\b(?:status:? |HTTP status (?:code )?\w* ?\()(\d{3})", str(exc))
+        refused = status is not None and status[1] in REFUSED  # a listing's, for which the library has no error of its own
+        if unknown or refused or isinstance(exc, PermissionDeniedError | UnauthenticatedError | PermissionError):
             return ArtifactError(
                 f"{where}: the store refuses the credentials{said}; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
                 f"AWS_SESSION_TOKEN or the role, and what the bucket allows it"
             )
         if isinstance(exc, NotFoundError | FileNotFoundError):
             return ArtifactError(f"{where}: it is not there{said}; check the bucket's name, or put the artifact there again")
-        status = re.search(r"\b(?:status:? |HTTP status (?:code )?\w* ?\()(\d{3})", str(exc))
         answer = f"it answers {status[1]}{said}" if status else f"it cannot be reached, or breaks off{said}"
         return ArtifactError(f"{where}: {answer}; check s3_endpoint, AWS_REGION, the network or the credentials")

@@ -61,6 +61,12 @@ class Artifacts:
         if missing:
             raise ArtifactError(f"{artifact.uri}: lacks {len(missing)} of {len(pieces)} pieces; put the artifact there again")
 
+    async def reach(self) -> str:
+        """The address below which artifacts are written, when it answers."""
+        blobs = self._blobs(self._root)
+        await blobs.reach()
+        return blobs.root
+
     async def _found(self, artifact: Artifact) -> tuple[Blobs, Manifest]:
         root, hex = manifests.located(artifact.uri)
         blobs = self._blobs(root)

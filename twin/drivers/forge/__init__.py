@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
-    from twin.release.promotion_ports import Forge
+    from twin.drivers.forge.github import GitHub
+    from twin.drivers.forge.gitlab import GitLab
 
 _NAME = re.compile(r"(github:[\w.-]+/[\w.-]+|gitlab:[\w.-]+(/[\w.-]+)+)")
 
 
-def forge_at(name: str, token: str, url: str = "") -> Forge:
+def forge_at(name: str, token: str, url: str = "") -> GitHub | GitLab:
     """The forge of `github:owner/repository` or `gitlab:group/project`, its API at `url` unless that is the public one.
 
     Raises ReleaseError for any other name, for an address that is not https, and without a token.

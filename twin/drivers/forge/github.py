@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twin.drivers.forge.http import created
+from twin.drivers.forge.http import created, found
 from twin.errors import ReleaseError
 
 VERSION = "2022-11-28"
@@ -20,16 +20,23 @@ class GitHub:
         return f"GitHub({self._path!r})"
 
     async def propose(self, branch: str, onto: str, title: str, body: str) -> str:
-        headers = {
+        asked = {"title": title, "head": branch, "base": onto, "body": body}
+        where = f"{self._url}/repos/{self._path}/pulls"
+        made = await created(where, self._headers(), asked, token=self._token, said=_said)
+        if not isinstance(made.get("html_url"), str):
+            raise ReleaseError("GitHub made a pull request and does not say where; look for it there")
+        return str(made["html_url"])
+
+    async def reach(self) -> None:
+        """That the repository is there for this token. Raises as `propose` does."""
+        await found(f"{self._url}/repos/{self._path}", self._headers(), token=self._token, said=_said)
+
+    def _headers(self) -> dict[str, str]:
+        return {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": VERSION,
         }
-        asked = {"title": title, "head": branch, "base": onto, "body": body}
-        made = await created(f"{self._url}/repos/{self._path}/pulls", headers, asked, token=self._token, said=_said)
-        if not isinstance(made.get("html_url"), str):
-            raise ReleaseError("GitHub made a pull request and does not say where; look for it there")
-        return str(made["html_url"])
 
 
 def _said(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from twin.drivers.forge.http import created
+from twin.drivers.forge.http import created, found
 from twin.errors import ReleaseError
 
 
@@ -19,8 +19,6 @@ class GitLab:
         return f"GitLab({self._path!r})"
 
     async def propose(self, branch: str, onto: str, title: str, body: str) -> str:
-        from yarl import URL
-
         asked = {
             "source_branch": branch,
             "target_branch": onto,
@@ -28,11 +26,18 @@ class GitLab:
             "description": body,
             "remove_source_branch": True,
         }
-        where = str(URL(f"{self._url}/projects/{quote(self._path, safe='')}/merge_requests", encoded=True))
+        where = f"{self._project()}/merge_requests"
         made = await created(where, {"PRIVATE-TOKEN": self._token}, asked, token=self._token, said=_said)
         if not isinstance(made.get("web_url"), str):
             raise ReleaseError("GitLab made a merge request and does not say where; look for it there")
         return str(made["web_url"])
+
+    async def reach(self) -> None:
+        """That the project is there for this token. Raises as `propose` does."""
+        await found(self._project(), {"PRIVATE-TOKEN": self._token}, token=self._token, said=_said)
+
+    def _project(self) -> str:
+        return f"{self._url}/projects/{quote(self._path, safe='')}"
 
 
 def _said(value: Any) -> str:

@@ -11,21 +11,31 @@ from twin.errors import PromotionError, ReleaseError
 
 TIMEOUT = 30  # seconds
 LARGEST = 1 << 20  # bytes of an answer
-CREATED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID = 201, 401, 403, 404, 409, 422
+FOUND, CREATED, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID = 200, 201, 401, 403, 404, 409, 422
+Said = Callable[[Any], str]
 
 
-async def created(url: str, headers: Mapping[str, str], body: Any, *, token: str, said: Callable[[Any], str]) -> Any:
+async def created(url: str, headers: Mapping[str, str], body: Any, *, token: str, said: Said) -> Any:
     """What was made by posting `body`. `said` finds the reason in an answer that refuses.
 
     Raises PromotionError when the forge refuses, ReleaseError when it cannot be asked.
     """
+    return await _answered("POST", url, headers, body, CREATED, token, said)
+
+
+async def found(url: str, headers: Mapping[str, str], *, token: str, said: Said) -> Any:
+    """What is at `url`. Raises as `created` does."""
+    return await _answered("GET", url, headers, None, FOUND, token, said)
+
+
+async def _answered(method: str, url: str, headers: Mapping[str, str], body: Any, wanted: int, token: str, said: Said) -> Any:
     import aiohttp
     from yarl import URL
 
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), trust_env=True) as client,
-            client.post(URL(url, encoded=True), json=body, headers=headers, allow_redirects=False) as reply,
+            client.request(method, URL(url, encoded=True), json=body, headers=headers, allow_redirects=False) as reply,
         ):
             data, status = b"", reply.status
             async for part in reply.content.iter_any():
@@ -38,7 +48,7 @@ async def created(url: str, headers: Mapping[str, str], body: Any, *, token: str
         value = msgspec.json.decode(data)
     except msgspec.DecodeError:
         value = None
-    if status == CREATED and isinstance(value, dict):
+    if status == wanted and isinstance(value, dict):
         return value
     raise _error(url, status, _line(said(value), token))
 
