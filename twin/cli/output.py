@@ -49,21 +49,18 @@ def show(value: Any, output: Output) -> bool:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = (), empty: str = "") -> None:
-    """Print rows under `columns`; those in `right` are numbers. `empty` is said when there is no row."""
-    from rich import box
-    from rich.table import Table
+    """Print rows under `columns`; those in `right` are numbers. `empty` is said when there is no row.
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:  # on a narrow terminal the first column and the numbers stay whole, the last is folded
-        number, last = column in right, column == columns[-1]
-        whole = number or column in columns[:2]
-        made.add_column(column, justify="right" if number else "left", no_wrap=whole, overflow="fold" if last else "ellipsis")
-    for row in rows:
-        made.add_row(*(safe(str(cell)) for cell in row))
-    if made.row_count:
-        console().print(made)
+    On a terminal it fits the width; piped, every line is whole.
+    """
+    from twin.cli.tables import lines
+
+    cells = [[safe(str(cell)) for cell in row] for row in rows]
+    if cells:
+        width = console().width if sys.stdout.isatty() else None
+        print("\n".join(lines(columns, cells, width, right)))
     elif empty:
-        console().print(empty)
+        print(empty)
 
 
 def safe(text: str) -> str:

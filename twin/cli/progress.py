@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+NARROW = 80  # columns of a terminal, below which a row has no room for bar, rate and times
 LOG_EVERY = 5.0  # seconds between two log lines of the same thing
 
 
@@ -35,7 +36,7 @@ class Progress:
     def _make(self) -> Any:
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
+            ProgressColumn,
             SpinnerColumn,
             TextColumn,
             TimeElapsedColumn,
@@ -45,24 +46,28 @@ class Progress:
 
         from twin.cli.output import console
 
-        rate = TextColumn("{task.fields[rate]}")
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            rate,
-        )
-        return Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console(stderr=True), transient=True)
+        terminal = console(stderr=True)
+        columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+        if terminal.width < NARROW:
+            columns.append(TextColumn("{task.fields[count]}"))
+        else:
+            columns += [BarColumn(bar_width=24), TextColumn("{task.fields[count]} {task.fields[rate]}")]
+            columns += [TimeElapsedColumn(), TimeRemainingColumn()]
+        return Bars(*columns, console=terminal, transient=True)
 
     def set(self, name: str, done: int, total: int = 0, note: str = "") -> None:
-        """Say how far `name` is; a total of 0 is unknown."""
+        """Say how far `name` is; a total of 0, or one that was passed, is unknown."""
+        total = total if done <= total else 0
         if self._bars:
             row = self._rows.get(name)
             if row is None:
-                row = self._rows[name] = self._bars.add_task(name, total=total or None, rate="")
+                row = self._rows[name] = self._bars.add_task(name, total=total or None, rate="", count="")
             rate = done / max(time.monotonic() - self._started, 0.001)
-            self._bars.update(row, completed=done, total=total or None, rate=f"{rate:,.0f} {self._unit}/s {note}".rstrip())
+            shown = {
+                "rate": f"{rate:,.0f} {self._unit}/s {note}".rstrip(),
+                "count": f"{done:,}" + (f"/{total:,}" if total else ""),
+            }
+            self._bars.update(row, completed=done, total=total or None, **shown)
         else:
             self._log(name, done, total, note)
 

@@ -15,6 +15,7 @@ from twin.records import Fault, Span, Trace
 
 app = typer.Typer(help="Traces of answers.", no_args_is_help=True, rich_markup_mode=None)
 
+SHOWN = 18  # characters of an id: the millisecond, and enough to tell two of the same one apart
 USUAL = 200  # newest traces that say what is usual
 
 
@@ -49,7 +50,7 @@ def list_traces(
         return
     rows = [
         (
-            t.id,
+            t.id[:SHOWN],
             datetime.fromtimestamp(t.spans[0].start, UTC).isoformat(" ", "seconds")[:19],
             t.status,
             _seconds(t.spans[0]),
