@@ -26,8 +26,10 @@ from twin.cli import (
     serve,
     traces,
 )
+from twin.cli.group import Group
 
 app = typer.Typer(
+    cls=Group,
     help="An assistant that answers from its author's own writing and code, with citations.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
@@ -59,21 +61,21 @@ def root(
 
 app.command("init")(init.init)
 app.command("up")(serve.up)
-app.add_typer(documents.app, name="documents")
+app.add_typer(documents.app, name="documents", cls=Group)
 index.app.command("snapshot")(index_snapshot.snapshot)
 index.app.command("restore")(index_snapshot.restore)
-app.add_typer(index.app, name="index")
+app.add_typer(index.app, name="index", cls=Group)
 for command in (promote.promote, promote.rollback, promote.diff, promote.check):
     release.app.command()(command)
-app.add_typer(release.app, name="release")
+app.add_typer(release.app, name="release", cls=Group)
 dataset.app.command("review")(dataset_review.review)
-app.add_typer(dataset.app, name="dataset")
+app.add_typer(dataset.app, name="dataset", cls=Group)
 model.app.command("serve")(model_server.serve)
 model.app.command("load")(model_server.load)
-app.add_typer(model.app, name="model")
+app.add_typer(model.app, name="model", cls=Group)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
-app.add_typer(traces.app, name="traces")
-app.add_typer(keys.app, name="keys")
-app.add_typer(config.app, name="config")
+app.add_typer(traces.app, name="traces", cls=Group)
+app.add_typer(keys.app, name="keys", cls=Group)
+app.add_typer(config.app, name="config", cls=Group)
 app.command("doctor")(doctor.doctor)

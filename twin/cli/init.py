@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from twin.cli.output import say
+from twin.cli.output import Output, OutputOption, say, show
 from twin.errors import SettingsError
 
 SOURCES = """\
@@ -39,6 +40,7 @@ def init(
     context: typer.Context,
     name: Annotated[str, typer.Option("--author", help="The author's full name; asked for on a terminal.")] = "",
     author_id: Annotated[str, typer.Option("--author-id", help="A short id; made from the name when left out.")] = "",
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Make a new twin in this folder: author, sources, settings."""
     import sys
@@ -51,17 +53,28 @@ def init(
                 f"{target}: is there already; nothing was changed (remove it, or choose another folder with -C)"
             )
     if not name and sys.stdin.isatty():
-        name = typer.prompt("Who writes? Full name")
+        name = typer.prompt("Who writes? Full name", err=True)  # stdout is for the result
     if not name.strip():
         raise SettingsError("the author's name is missing: twin init --author 'Full Name'")
-    author_id = author_id or _slug(name)
-    _write(targets["sources.yaml"], SOURCES.format(id=_scalar(author_id), name=_scalar(name.strip())))
-    _write(targets["twin.toml"], TOML)
-    _write(folder / ".gitignore", ".twin/\n", keep=True)
-    if not (folder / "notes").exists():
-        _write(folder / "notes" / "first.md", NOTE)
-    say(f"made a twin of {name.strip()} in {folder.resolve()}")
-    say("next: name your sources in sources.yaml, then `twin up`")
+    author = {"id": author_id or _slug(name), "name": name.strip()}
+    made = _made(folder, author)
+    if not show({"folder": folder.resolve(), "author": author, "files": made}, output):
+        say(f"made a twin of {author['name']} in {folder.resolve()}")
+        say("next: name your sources in sources.yaml, then `twin up`")
+
+
+def _made(folder: Path, author: Mapping[str, str]) -> list[str]:
+    """Write the files of a new twin; what was there already stays, and is not named."""
+    texts = {
+        "sources.yaml": SOURCES.format(**{key: _scalar(value) for key, value in author.items()}),
+        "twin.toml": TOML,
+        ".gitignore": ".twin/\n",
+        "notes/first.md": NOTE,
+    }
+    made = [file for file in texts if not (folder / file.partition("/")[0]).exists()]
+    for file in made:
+        _write(folder / file, texts[file])
+    return made
 
 
 def _slug(name: str) -> str:
@@ -77,9 +90,7 @@ def _scalar(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _write(path: Path, text: str, *, keep: bool = False) -> None:
-    if keep and path.exists():
-        return
+def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:

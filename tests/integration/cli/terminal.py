@@ -21,7 +21,7 @@ class Terminal:
     """One running command. `said` is what came so far, with its control sequences."""
 
     def __init__(self, process: int, master: int) -> None:
-        self._process, self._master, self._status = process, master, None
+        self.process, self._master, self._status = process, master, None
         self.said = ""
 
     @property
@@ -44,14 +44,14 @@ class Terminal:
         while self._read(end):
             pass
         assert time.monotonic() < end, f"it goes on:\n{self.plain}"
-        _, status = os.waitpid(self._process, 0)
+        _, status = os.waitpid(self.process, 0)
         self._status = os.waitstatus_to_exitcode(status)
         return self._status
 
     def close(self) -> None:
         if self._status is None:
-            os.kill(self._process, signal.SIGKILL)
-            os.waitpid(self._process, 0)
+            os.kill(self.process, signal.SIGKILL)
+            os.waitpid(self.process, 0)
         os.close(self._master)
 
     def _read(self, end: float) -> bool:
