@@ -54,6 +54,10 @@ types: .venv/.dev ## Check types (strict) and the import contracts
 fresh: .venv/.dev ## Check that rendered files are what the code renders
 	@$(RUN)/python -m tools.render --check
 
+.PHONY: licences
+licences: .venv/.dev ## Check that every locked package that runs with the product may be used and passed on
+	@$(RUN)/python -m tools.licences
+
 .PHONY: ci
 ci: ## Everything CI does, in its order, stopping at the first failure
 	@.ci/run
