@@ -8,8 +8,6 @@ from twin.errors import IndexStoreError, RefusedError, ReleaseError, SettingsErr
 from twin.settings import mask
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from twin.cli.place import Place
 
 
@@ -71,12 +69,12 @@ async def artifacts(here: Place) -> str:
 
 async def release(here: Place) -> str:
     """release.yaml, where there is one, is a release."""
-    from twin.release.reading import read
+    from twin.cli.wiring import release as pinned
 
-    file = here.folder / here.settings.release_file
-    if not file.is_file():
+    file, found = here.folder / here.settings.release_file, pinned(here)
+    if found is None:
         return f"{file}: not there yet, so this is release `local` (`twin release promote` writes one)"
-    return f"{read(_text(file), str(file)).id} in {file}"
+    return f"{found.id} in {file}"
 
 
 async def thresholds(here: Place) -> str:
@@ -86,7 +84,10 @@ async def thresholds(here: Place) -> str:
     file = here.folder / "thresholds.yaml"
     if not file.is_file():
         return f"{file}: not there; `twin release gate` needs one"
-    return f"{len(parse(_text(file).encode(), str(file)).rules)} rules in {file}"
+    try:
+        return f"{len(parse(file.read_bytes(), str(file)).rules)} rules in {file}"
+    except OSError as exc:
+        raise ReleaseError(f"{file}: cannot be read ({exc.strerror})") from exc
 
 
 async def keys(here: Place) -> str:
@@ -100,10 +101,3 @@ async def keys(here: Place) -> str:
     if not is_loopback(host):
         raise SettingsError(f"none, and host is {host}, which others can reach: `twin keys create --name NAME` makes one")
     return "none: only loopback is served (`twin keys create` makes one)"
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ReleaseError(f"{file}: cannot be read ({getattr(exc, 'strerror', None) or 'it is not UTF-8'})") from exc

@@ -29,35 +29,49 @@ async def judge(here: Place) -> str:
 
 
 async def model(here: Place) -> str:
-    """The model server serves its model."""
+    """The model server serves its model, or answers and is given the release's when the gateway starts."""
+    from twin.cli.wiring import release
+    from twin.drivers.vllm.adapters import served_name
+    from twin.records import Artifact
+
     s = here.settings
     unset = "none is set: answers are extractive (TWIN_MODEL_URL and TWIN_MODEL_NAME set one)"
+    pinned = release(here) if s.model_url and not s.model_name else None
+    if pinned and pinned.model:
+        name = served_name(Artifact.parse(pinned.model.adapter).digest)
+        served = await _served("model", s.model_url, s.model_key)
+        return f"{name} at {mask(s.model_url)}" + ("" if name in served else ": not there yet, a gateway loads it")
     return await _serves("model", s.model_url, s.model_name, s.model_key) or unset
 
 
 async def _serves(role: str, url: str, name: str, key: str) -> str:
     """Where the model called `name` is served; empty when neither it nor its server is set. Raises TwinError."""
-    from twin.drivers.openai.generator import OpenAIGenerator
-    from twin.drivers.openai.http import Server, Timeouts
-
     if not url and not name:
         return ""
     if not url or not name:
         given, missing = ("url", "name") if url else ("name", "url")
         raise SettingsError(f"{role}_{given} is set and {role}_{missing} is not: give both, or neither")
-    try:
-        made = OpenAIGenerator(Server(url, key=key, timeouts=Timeouts(PATIENCE, PATIENCE, PATIENCE, PATIENCE)), name)
-        try:
-            served = await made.models()
-        finally:
-            await made.close()
-    except TwinError as exc:
-        raise SettingsError(str(exc).replace("TWIN_MODEL_", f"TWIN_{role.upper()}_")) from exc
+    served = await _served(role, url, key)
     if name not in served:
         raise SettingsError(
             f"{role}_name: {mask(url)} does not serve {name!r}, but {', '.join(served) or 'nothing that it lists'}"
         )
     return f"{name} at {mask(url)}"
+
+
+async def _served(role: str, url: str, key: str) -> list[str]:
+    """What the server at `url` serves. Raises SettingsError in the words of `role`."""
+    from twin.drivers.openai.generator import OpenAIGenerator
+    from twin.drivers.openai.http import Server, Timeouts
+
+    try:
+        made = OpenAIGenerator(Server(url, key=key, timeouts=Timeouts(PATIENCE, PATIENCE, PATIENCE, PATIENCE)), "")
+        try:
+            return await made.models()
+        finally:
+            await made.close()
+    except TwinError as exc:
+        raise SettingsError(str(exc).replace("TWIN_MODEL_", f"TWIN_{role.upper()}_")) from exc
 
 
 async def forge(here: Place) -> str:

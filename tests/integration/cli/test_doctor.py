@@ -121,6 +121,22 @@ async def test_servers_that_answer_are_well_and_a_model_that_is_not_served_is_na
     assert "check `forge`" in ill["forge"].said
 
 
+async def test_the_model_of_a_release_need_not_be_loaded_yet(folder: Path) -> None:
+    adapter = "a" * 64
+    model = f'  model: {{base: b, revision: r, adapter: "file:///kept/a#sha256:{adapter}", chatTemplate: "sha256:{adapter}"}}\n'
+    (folder / "release.yaml").write_text(RELEASE + model)
+    try:
+        async with ModelServer(models=("base",)) as server:
+            before = (await found(folder, model_url=server.url))["model server"]
+            server.models = ("base", f"adapter-{adapter[:12]}")
+            after = (await found(folder, model_url=server.url))["model server"]
+    finally:
+        (folder / "release.yaml").unlink()
+    assert (before.ok, after.ok) == (True, True)
+    assert "not there yet, a gateway loads it" in before.said
+    assert after.said == f"adapter-{adapter[:12]} at {server.url}"
+
+
 async def test_a_reranker_must_score(folder: Path) -> None:
     async with ModelServer() as server:
         server.script = [Say(("no score",))]
