@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from twin.errors import ReleaseError, TwinError
 from twin.release.ports import Answered, Answering
@@ -19,6 +19,7 @@ HOPELESS = 8  # failures of one side without any answer, after which nothing mor
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 R = TypeVar("R")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,26 @@ class Pair:
     candidate: Answered | None
     running: Answered | None
     problems: tuple[str, ...] = ()
+
+
+class Patience:
+    """Of one who measures: asked no more after HOPELESS failures without any answer, so that a run ends with nobody there."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+        self._answered = False
+
+    async def ask(self, verb: Callable[P, Awaitable[T]], *what: P.args, **named: P.kwargs) -> T:
+        """What `verb` gives. Raises TwinError."""
+        if self._failed >= HOPELESS and not self._answered:
+            raise ReleaseError(f"was not asked any more, after {self._failed} failures and no answer")
+        try:
+            found = await verb(*what, **named)
+        except TwinError:
+            self._failed += 1
+            raise
+        self._answered = True
+        return found
 
 
 class _Side:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from twin.errors import TwinError
-from twin.release.asking import Pair, Progress, each
+from twin.release.asking import Pair, Patience, Progress, each
 from twin.release.measures import judge, perplexity
 from twin.release.ports import Judge, Perplexity
 from twin.release.report import Pair as Scores
@@ -38,10 +38,11 @@ async def judge_all(
     pairs: Sequence[Pair], asked: Judge, samples: Sequence[str], *, at_a_time: int, on_progress: Progress
 ) -> list[Outcome]:
     """Each pair's marks as `judge.accuracy` and `judge.style`."""
+    patience = Patience()
 
     async def one(_: int, pair: Pair) -> Outcome:
         try:
-            found = await _judged(pair, asked, samples)
+            found = await patience.ask(_judged, pair, asked, samples)
         except TwinError as exc:
             return Outcome(_none_judged(), (f"the judge: {exc}",))
         if isinstance(found, str):
@@ -78,15 +79,15 @@ async def expect_all(
     pairs: Sequence[Pair], asked: Perplexity, candidate: str, running: str, *, at_a_time: int, on_progress: Progress
 ) -> list[Outcome]:
     """How both models expect each author's answer, as `perplexity.nats`."""
+    patience = {candidate: Patience(), running: Patience()}
 
     async def one(_: int, pair: Pair) -> Outcome:
         found: list[float | None] = []
         problems = []
         for label, model in (("the candidate", candidate), ("the running release", running)):
             try:
-                found.append(
-                    rounded(perplexity.score(*await asked.log_likelihood(model, pair.held.question, pair.held.reference)))
-                )
+                likely = await patience[model].ask(asked.log_likelihood, model, pair.held.question, pair.held.reference)
+                found.append(rounded(perplexity.score(*likely)))
             except TwinError as exc:
                 found.append(None)
                 problems.append(f"{label}: no likelihood: {exc}")
