@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from twin.digest import bytes_digest
-from twin.release.gate import decide
+from twin.release.gate import PINNED, decide
 from twin.release.measures.catalogue import MEASURES
 from twin.release.report import Model, Report, Row, read, sealed, write
 from twin.release.summary import summaries
@@ -34,7 +34,7 @@ def report() -> Report:
     model = Model(name="m", digest=PIN)
     made = Report(
         made="2026-11-21T09:00:00Z", candidate=model, running=model, seed=1, resamples=RESAMPLES, leaked=(), rows=rows,
-        inputs=dict.fromkeys(("candidate", "running", "dataset", "questions"), PIN), measures=summaries(rows, seed=1, resamples=RESAMPLES),
+        inputs=dict.fromkeys(PINNED, PIN), measures=summaries(rows, seed=1, resamples=RESAMPLES),
     )  # fmt: skip
     return sealed(made)
 

@@ -91,7 +91,7 @@ class ModelServer:
     script: list = field(default_factory=lambda: [Say()])
     requests: list = field(default_factory=list)
     headers: list = field(default_factory=list)
-    models: tuple = ("double",)
+    models: tuple = ("double",)  # names, or what /v1/models says of each
     by: Callable | None = None
 
     async def __aenter__(self):
@@ -120,7 +120,8 @@ class ModelServer:
         headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         if head.startswith("GET"):
-            await self._reply(writer, 200, json.dumps({"data": [{"id": id} for id in self.models]}).encode())
+            cards = [one if isinstance(one, dict) else {"id": one} for one in self.models]
+            await self._reply(writer, 200, json.dumps({"data": cards}).encode())
             return True
         self.headers.append(headers)
         self.requests.append(json.loads(body))

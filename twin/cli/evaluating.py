@@ -1,12 +1,10 @@
-"""Settings -> what an evaluation asks: the twin or its bare models, a judge, likelihoods; and what they answer from."""
+"""Settings -> who answers and who measures in an evaluation, once the model server is held against what was claimed of it."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +12,13 @@ from twin.cli.place import Place
 from twin.errors import ReleaseError, SettingsError
 
 if TYPE_CHECKING:
-    from twin.answer.answerer import Answerer
+    from twin.cli.answered import TwinAnswering
+    from twin.cli.served import Serving
+    from twin.cli.template import Words
     from twin.drivers.openai.http import Server
     from twin.drivers.vllm.models import Models
-    from twin.records import Trace
+    from twin.records import Usage
     from twin.release.evaluate import Examiners, Trial
-    from twin.release.ports import Answered
-
-DEEP = 10  # documents of a search, for recall@10 and nDCG@10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,39 +29,44 @@ class Asking:
     judge: bool
     perplexity: bool
     max_tokens: int
-    tokenizer: Path | None = None  # of the base, whose rendering is compared with the server's
-    adapter: Path | None = None  # of the candidate, whose chat template wins
+    tokenizer: Path | None = None  # of the base, where it cannot be found by the candidate's folder
+    folders: Mapping[str, Path] = field(default_factory=dict)  # that were claimed, by the models' names
 
 
 @asynccontextmanager
 async def examiners(here: Place, asking: Asking, trial: Trial) -> AsyncIterator[tuple[Examiners, Trial]]:
     """Everything that answers and measures, open; and `trial` with what was found out. Raises SettingsError and others."""
-    from twin.cli.template import broken
+    from twin.answer.prompt import neutral
     from twin.drivers.openai.asking import PlainAnswering
-    from twin.drivers.openai.generator import OpenAIGenerator
+    from twin.drivers.vllm.likelihood import Likelihoods
+    from twin.drivers.vllm.models import Models
     from twin.release.evaluate import Examiners
 
+    s = here.settings
+    _needed(here, asking)
+    async with AsyncExitStack() as stack:
+        server = await _server(stack, here, s.model_url, s.model_key)
+        models = Models(server)
+        stack.push_async_callback(models.close)
+        trial, serving = await _known(here, asking, trial, models, server.shown)
+        trial, words = await _compared(here, asking, trial, models, serving)
+        _fits(here, asking, trial, serving, words)
+        clean: Callable[[str], str] = words.clean if words else neutral
+        answering: Any = PlainAnswering(server, asking.max_tokens, clean)
+        if not asking.plain:
+            answering, pins = await _whole(here, stack, server, trial.candidate.name, asking.max_tokens)
+            trial = replace(trial, inputs={**trial.inputs, **pins})
+        judge = await _judge(stack, here) if asking.judge else None
+        likely = Likelihoods(models, clean, serving.context) if asking.perplexity else None
+        yield Examiners(answering=answering, judge=judge, judge_model=s.judge_name, perplexity=likely), trial
+
+
+def _needed(here: Place, asking: Asking) -> None:
     s = here.settings
     if not s.model_url:
         raise SettingsError("an evaluation asks the model server that serves both models: set model_url, ending in /v1")
     if asking.judge and not (s.judge_url and s.judge_name):
         raise SettingsError("--judge needs judge_url (ending in /v1) and judge_name: the server and its model's name")
-    async with AsyncExitStack() as stack:
-        models = (trial.candidate.name, trial.running.name)
-        server = await _server(stack, here, s.model_url, s.model_key)
-        await _served(server, models)
-        if asking.tokenizer:
-            found = await broken(server, models, asking.tokenizer, asking.adapter, trial.held)
-            trial = replace(trial, broken=found)
-        answering: Any = PlainAnswering(server, asking.max_tokens)
-        if not asking.plain:
-            answering, pins = await _whole(here, stack, server, models[0], asking.max_tokens)
-            trial = replace(trial, inputs={**trial.inputs, **pins})
-        judge = None
-        if asking.judge:
-            judge = OpenAIGenerator(await _server(stack, here, s.judge_url, s.judge_key), s.judge_name)
-        likely = await _likelihoods(stack, server) if asking.perplexity else None
-        yield Examiners(answering=answering, judge=judge, judge_model=s.judge_name, perplexity=likely), trial
 
 
 async def _server(stack: AsyncExitStack, here: Place, url: str, key: str) -> Server:
@@ -76,16 +78,51 @@ async def _server(stack: AsyncExitStack, here: Place, url: str, key: str) -> Ser
     return made
 
 
-async def _served(server: Server, models: tuple[str, str]) -> None:
-    """Raise ReleaseError unless the server lists both models: a typing error should not cost an evaluation."""
-    from twin.drivers.openai.generator import OpenAIGenerator
+async def _known(here: Place, asking: Asking, trial: Trial, models: Models, where: str) -> tuple[Trial, Serving]:
+    """`trial` with what was taken on trust. Raises ReleaseError when a name or the candidate's dataset is not the one given."""
+    from twin.cli.provenance import check_trained_on
+    from twin.cli.served import matched
 
-    listed = await OpenAIGenerator(server, "").models()
-    for name in models:
-        if listed and name not in listed:
-            raise ReleaseError(
-                f"the model server at {server.shown} serves no {name!r} but {', '.join(listed)}; `twin model load` adds it"
-            )
+    serving = await matched(models, where, (trial.candidate, trial.running), asking.folders)
+    folder = serving.folders.get(trial.candidate.name)
+    if folder:
+        datasets = [digest for name, digest in trial.inputs.items() if name.startswith("dataset")]
+        unknown = check_trained_on(folder, datasets, here.home / "adapters")
+    else:
+        unknown = ("That the candidate was trained on the given dataset was taken on trust: its folder is not here.",)
+    return replace(trial, notes=(*trial.notes, *serving.notes, *unknown)), serving
+
+
+async def _compared(here: Place, asking: Asking, trial: Trial, models: Models, serving: Serving) -> tuple[Trial, Words | None]:
+    """`trial` with what is rendered otherwise than in training, and the tokenizer; None for a server that shows no tokens."""
+    from twin.cli.template import broken, trained_otherwise, words
+    from twin.release.report import OTHER
+
+    if not (serving.vllm or asking.perplexity):
+        return replace(trial, serving=OTHER), None
+    one, other = trial.candidate.name, trial.running.name
+    known = words(here, asking.tokenizer, serving.folders.get(one))
+    found = await broken(models, (one, other), known, trial.held)
+    notes = trained_otherwise(serving.folders.get(other), known)
+    pins = {**trial.inputs, "chat_template": known.digest}
+    return replace(trial, inputs=pins, broken=found, notes=(*trial.notes, *notes)), known
+
+
+def _fits(here: Place, asking: Asking, trial: Trial, serving: Serving, words: Words | None) -> None:
+    """Raise ReleaseError when prompts, as the gateway makes them, are more than the model takes: it would refuse every one."""
+    room = serving.context - asking.max_tokens
+    if not serving.context:
+        return
+    if room <= 0:
+        raise ReleaseError(f"--max-tokens {asking.max_tokens}: the models take {serving.context} tokens, questions included")
+    prompt = here.settings.prompt_tokens
+    share = words.share(trial.training.texts) if words else 1.0
+    if not asking.plain and prompt * share > room:
+        raise ReleaseError(
+            f"prompt_tokens {prompt} ({prompt * share:.0f} tokens of this model) and --max-tokens {asking.max_tokens} are more "
+            f"than the {serving.context} tokens that the models take: set TWIN_PROMPT_TOKENS to {int(room / share)} or less, "
+            "for the gateway too, or give fewer --max-tokens"
+        )
 
 
 async def _whole(
@@ -94,6 +131,7 @@ async def _whole(
     """The twin's own answerer over the live index, and the digests of index and prompt."""
     import msgspec
 
+    from twin.cli.answered import TwinAnswering
     from twin.cli.answering import answering
     from twin.digest import bytes_digest
 
@@ -107,80 +145,25 @@ async def _whole(
     return TwinAnswering(parts.answerer, server, here.settings.passages, max_tokens), pins
 
 
-class _Nowhere:
-    """Traces of an evaluation are kept nowhere: they are nobody's questions."""
+async def _judge(stack: AsyncExitStack, here: Place) -> NeutralJudge:
+    from twin.drivers.openai.generator import OpenAIGenerator
 
-    def put(self, _: Trace) -> None:
-        return
-
-
-class TwinAnswering:
-    """Answers as the gateway gives them: retrieval, prompt, guards and citations, with the model that is asked for."""
-
-    def __init__(self, answerer: Answerer, server: Server, passages: int, max_tokens: int) -> None:
-        self._answerer, self._server, self._passages = replace(answerer, sink=_Nowhere()), server, passages
-        self._parameters = {"temperature": 0, "seed": 0, "max_tokens": max_tokens}
-
-    async def answer(self, model: str, question: str) -> Answered:
-        """Raises AnswerError."""
-        from twin.answer.ports import Done
-        from twin.drivers.openai.generator import OpenAIGenerator
-        from twin.errors import UpstreamError
-        from twin.records import Question
-        from twin.release.ports import Answered, Shown
-
-        retrieved = await self._retrieved(question)
-        answerer = replace(self._answerer, generator=OpenAIGenerator(self._server, model))
-        begun, first = time.monotonic(), None
-        async with aclosing(answerer.answer(Question(question, k=self._passages), self._parameters)) as events:
-            async for event in events:
-                if isinstance(event, Done):
-                    answer, seconds = event.answer, time.monotonic() - begun
-                    return Answered(
-                        text=answer.text,
-                        passages=tuple(Shown(one.chunk.document, one.chunk.text) for one in answer.passages),
-                        cited=tuple(sorted({one.number - 1 for one in answer.citations})),
-                        retrieved=retrieved,
-                        tokens=None if answer.usage.estimated else answer.usage.completion,
-                        first=seconds if first is None else first,
-                        seconds=seconds,
-                    )
-                if first is None:
-                    first = time.monotonic() - begun
-        raise UpstreamError("the answer ended without its end")
-
-    async def _retrieved(self, question: str) -> tuple[str, ...]:
-        from twin.records import Question
-
-        _, found = await self._answerer.retrieve(Question(question, k=DEEP))
-        return tuple(one.chunk.document for one in found)
+    s = here.settings
+    return NeutralJudge(OpenAIGenerator(await _server(stack, here, s.judge_url, s.judge_key), s.judge_name))
 
 
-async def _likelihoods(stack: AsyncExitStack, server: Server) -> Likelihoods:
-    from twin.drivers.vllm.models import Models
+class NeutralJudge:
+    """A judge to whom answers are text: a chat template's token in one could end the question and ask for full marks."""
 
-    models = Models(server)
-    stack.push_async_callback(models.close)
-    return Likelihoods(models)
+    def __init__(self, model: Any) -> None:
+        self._model = model
 
+    async def complete(
+        self, messages: Sequence[Mapping[str, Any]], schema: Mapping[str, Any], *, max_tokens: int = 256
+    ) -> tuple[Any, Usage]:
+        """Raises UpstreamError."""
+        from twin.answer.prompt import neutral
 
-class Likelihoods:
-    """The log-likelihood of an answer by a vLLM, in the chat template that it serves.
-
-    One at a time: vLLM 0.32 on processors dies of prompt_logprobs asked of two adapters in one batch.
-    """
-
-    def __init__(self, models: Models) -> None:
-        self._models = models
-        self._turn = asyncio.Lock()
-
-    async def log_likelihood(self, model: str, question: str, answer: str) -> tuple[float, int]:
-        """Nats and tokens of `answer`. Raises UpstreamError."""
-        asked = [{"role": "user", "content": question}]
-        before = await self._models.tokens(model, asked, prompt=True)
-        whole = await self._models.tokens(model, [*asked, {"role": "assistant", "content": answer}])
-        if whole[: len(before)] != before:
-            raise ReleaseError(f"{model!r}: its chat template renders a question otherwise when an answer follows")
-        async with self._turn:
-            likely = (await self._models.log_probabilities(model, whole))[len(before) - 1 :]
-        return sum(likely), len(likely)
+        clean = [{**message, "content": neutral(message["content"])} for message in messages]
+        found: tuple[Any, Usage] = await self._model.complete(clean, schema, max_tokens=max_tokens)
+        return found

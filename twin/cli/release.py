@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,7 +36,9 @@ def root() -> None:
 def evaluate(
     context: typer.Context,
     candidate: Annotated[str, typer.Option(help="NAME=PIN: its name at the model server; its folder or sha256:...")],
-    dataset: Annotated[Path, typer.Option(help="The dataset's folder: what was trained on, and the questions.")],
+    dataset: Annotated[
+        list[Path], typer.Option(help="The dataset's folder: what was trained on, and the questions. Again for a parent's.")
+    ],
     running: Annotated[str, typer.Option(help="NAME=PIN of the release that runs.")] = "",
     base: Annotated[str, typer.Option(help="NAME=PIN of the base model, when nothing runs yet.")] = "",
     questions: Annotated[
@@ -45,7 +48,8 @@ def evaluate(
     judge: Annotated[bool, typer.Option("--judge", help="Let the model of judge_url mark the answers.")] = False,
     no_perplexity: Annotated[bool, typer.Option("--no-perplexity", help="For a server that is no vLLM.")] = False,
     tokenizer: Annotated[
-        Path | None, typer.Option(help="The base's folder: compare the chat template served with the one trained with.")
+        Path | None,
+        typer.Option(help="A folder with the base's tokenizer.", show_default="the candidate's base, as trained on"),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many questions, evenly taken.")] = 1000,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of each answer.")] = 512,
@@ -58,7 +62,7 @@ def evaluate(
     """Ask candidate and running release the same held-out questions, measure the answers, and write a report."""
     from twin.cli.evaluating import Asking
     from twin.cli.reports import PAGE, REPORT, folder_of, save
-    from twin.cli.trial import folder_in
+    from twin.cli.trial import folders_in
 
     here = place(context)
     trial = _trial(candidate, running, base, dataset, questions, limit)
@@ -68,7 +72,7 @@ def evaluate(
         perplexity=not no_perplexity,
         max_tokens=max_tokens,
         tokenizer=tokenizer,
-        adapter=folder_in(candidate),
+        folders=folders_in((candidate, running or base)),
     )
     report = asyncio.run(_evaluated(here, trial, asking, at_a_time=at_a_time, seed=seed, resamples=resamples))
     folder = out or folder_of(here.made() / "reports", report)
@@ -79,18 +83,19 @@ def evaluate(
         say(f"{folder / PAGE}\n`twin release gate {folder}` says whether it passes")
 
 
-def _trial(candidate: str, running: str, base: str, dataset: Path, questions: Path | None, limit: int) -> Trial:
-    from twin.cli.trial import read_dataset, side
+def _trial(candidate: str, running: str, base: str, datasets: Sequence[Path], questions: Path | None, limit: int) -> Trial:
+    from twin.cli.trial import read_datasets, read_questions, side
     from twin.release.evaluate import Trial
 
     if bool(running) == bool(base):
         raise ReleaseError("give either --running NAME=PIN, or --base NAME=PIN when nothing runs yet")
     one = side(candidate, "--candidate", "adapter")
     other = side(running, "--running", "adapter") if running else side(base, "--base", "base")
-    held, training, pins = read_dataset(dataset, questions)
+    training, pins = read_datasets(datasets)
+    held, asked = read_questions(datasets[0], questions)
     step = max(1, len(held) / limit)
     held = [held[int(at * step)] for at in range(min(limit, len(held)))]
-    return Trial(candidate=one, running=other, held=held, training=training, inputs=pins)
+    return Trial(candidate=one, running=other, held=held, training=training, inputs={**pins, "questions": asked})
 
 
 async def _evaluated(here: Place, trial: Trial, asking: Asking, *, at_a_time: int, seed: int, resamples: int) -> Report:

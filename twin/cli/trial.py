@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +27,10 @@ def side(text: str, option: str, kind: str) -> Model:
     return Model(name=name.strip(), digest=_digest(pin.strip(), kind), kind=kind)
 
 
-def folder_in(text: str) -> Path | None:
-    """The folder in `NAME=FOLDER`, if it is one."""
-    pin = text.partition("=")[2].partition("#")[0]
-    return Path(pin) if pin and not pin.startswith("sha256:") else None
+def folders_in(texts: Sequence[str]) -> dict[str, Path]:
+    """The folders in those of `texts` that are `NAME=FOLDER`, by name."""
+    named = [(name.strip(), pin.strip().partition("#")[0]) for name, _, pin in (text.partition("=") for text in texts)]
+    return {name: Path(pin) for name, pin in named if pin and not pin.startswith("sha256:")}
 
 
 def _digest(pin: str, kind: str) -> str:
@@ -49,31 +49,45 @@ def _digest(pin: str, kind: str) -> str:
     return found
 
 
-def read_dataset(folder: Path, questions: Path | None) -> tuple[list[HeldOut], Training, dict[str, str]]:
-    """Held-out questions, what was trained on, and the digests of both. Raises ReleaseError, DatasetError or DigestError."""
-    from twin.digest import bytes_digest
-    from twin.drivers.shelf import read_examples, read_manifest, verify
-    from twin.release.questions import held_out, jsonl, yaml_rows
-    from twin.release.training import learn
+def read_datasets(folders: Sequence[Path]) -> tuple[Training, dict[str, str]]:
+    """What was trained on, and the datasets' digests by name: `dataset`, `dataset 2` ...
 
-    manifest = read_manifest(folder)
-    verify(folder, manifest)
-    trained = (row for kind in ("instruction", "preference") for row in _rows(read_examples(folder, manifest, f"{kind}/train")))
-    training = learn(trained, f"{folder}: train")
+    Raises ReleaseError, DatasetError or DigestError.
+    """
+    from twin.drivers.shelf import read_examples, read_manifest, verify
+    from twin.release.training import learn, together
+
+    found, pins = [], {}
+    for number, folder in enumerate(folders, 1):
+        manifest = read_manifest(folder)
+        verify(folder, manifest)
+        splits = [f"{kind}/train" for kind in ("instruction", "preference")]
+        trained = (row for split in splits for row in _rows(read_examples(folder, manifest, split)))
+        found.append(learn(trained, f"{folder}: train"))
+        pins["dataset" if number == 1 else f"dataset {number}"] = manifest.digest
+    return together(found), pins
+
+
+def read_questions(dataset: Path, questions: Path | None) -> tuple[list[HeldOut], str]:
+    """Held-out questions, of the file `questions` or the test split of `dataset`, and the digest of what they stand in.
+
+    Raises ReleaseError or DatasetError.
+    """
+    from twin.digest import bytes_digest
+    from twin.drivers.shelf import read_examples, read_manifest
+    from twin.release.questions import held_out, jsonl, yaml_rows
+
     if questions is None:
-        held = held_out(_rows(read_examples(folder, manifest, "instruction/test")), f"{folder}: instruction/test")
+        manifest = read_manifest(dataset)
+        held = held_out(_rows(read_examples(dataset, manifest, "instruction/test")), f"{dataset}: instruction/test")
         file = next((name for name in manifest.files if name.startswith("instruction/test.")), "")
-        return held, training, {"dataset": manifest.digest, "questions": manifest.files.get(file, "")}
+        return held, manifest.files.get(file, "")
     try:
         data = questions.read_bytes()
     except OSError as exc:
         raise ReleaseError(f"{questions}: cannot be read ({exc.strerror})") from exc
     read = yaml_rows if questions.suffix in {".yaml", ".yml"} else jsonl
-    return (
-        held_out(read(data, str(questions)), str(questions)),
-        training,
-        {"dataset": manifest.digest, "questions": bytes_digest(data)},
-    )
+    return held_out(read(data, str(questions)), str(questions)), bytes_digest(data)
 
 
 def _rows(examples: Iterator[Any]) -> Iterator[Mapping[str, Any]]:

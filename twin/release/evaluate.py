@@ -21,7 +21,7 @@ from twin.release.training import Training
 class Trial:
     """What is compared on what. `inputs` are digests by name (`dataset`, `questions`, ...), empty where there is none.
 
-    `broken` says what was found to differ between training and serving.
+    `broken` says what was found to differ between training and serving, `notes` what could not be found out.
     """
 
     candidate: Model
@@ -29,7 +29,9 @@ class Trial:
     held: Sequence[HeldOut]
     training: Training
     inputs: Mapping[str, str]
+    serving: str = reports.VLLM
     broken: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,8 @@ async def evaluate(
         expected = await expect_all(pairs, by.perplexity, candidate, running, at_a_time=at_a_time, on_progress=on_progress)
     rows = _rows(pairs, known, [outcomes for outcomes in (judged, expected) if outcomes is not None])
     judging = _judging(by.judge_model, judged) if judged is not None else None
-    return reports.sealed(_report(trial, rows, judging, _notes(trial, known), made=made, seed=seed, resamples=resamples))
+    notes = _notes(trial, known, expected or ())
+    return reports.sealed(_report(trial, rows, judging, notes, made=made, seed=seed, resamples=resamples))
 
 
 def _report(
@@ -88,6 +91,7 @@ def _report(
         inputs={**trial.inputs, "candidate": trial.candidate.digest, "running": trial.running.digest},
         seed=seed,
         resamples=resamples,
+        serving=trial.serving,
         leaked=tuple(sorted(one.id for one in trial.held if trial.training.leaked(one))),
         broken=tuple(_written(one) for one in trial.broken),
         rows=rows,
@@ -132,10 +136,17 @@ def _judging(model: str, judged: Sequence[Outcome]) -> Judging:
     return Judging(model=model, prompt=judge.PROMPT_DIGEST, agreement=agreement, judged=len(known))
 
 
-def _notes(trial: Trial, known: Author) -> tuple[str, ...]:
-    notes = []
+def _notes(trial: Trial, known: Author, expected: Sequence[Outcome]) -> tuple[str, ...]:
+    notes = [_written(note) for note in trial.notes]
+    if trial.serving == reports.OTHER:
+        notes.append("The model server is no vLLM: whether it renders conversations as training did was not compared.")
     if trial.running.kind == "base":
         notes.append("Nothing was running yet: the candidate is compared with its base model.")
     if known.style is None:
         notes.append("The training split has too little of the author's text to measure style by.")
+    if cut := sum(outcome.cut > 0 for outcome in expected):
+        notes.append(
+            f"Of {cut} of {len(expected)} reference answers perplexity is that of the beginning: the end did not fit the "
+            "model's context. Both sides are measured on the same tokens."
+        )
     return tuple(notes)

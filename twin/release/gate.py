@@ -15,11 +15,13 @@ from msgspec import Struct
 from twin.errors import GateError
 from twin.release.bootstrap import interval, least_documents, least_resamples, resampled
 from twin.release.measures.catalogue import MEASURES
-from twin.release.report import Report, digest_of, possible
+from twin.release.report import OTHER, Report, digest_of, possible
 from twin.release.summary import differences, summaries
 from twin.release.thresholds import Rule, Thresholds
 
-PINNED = ("candidate", "running", "dataset", "questions")
+PINNED = ("candidate", "running", "dataset", "questions", "chat_template")
+TEMPLATE = PINNED[-1]
+UNCOMPARED = ", so nothing says that serving renders as training did; evaluate again"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NEARLY = 1e-8  # what another processor may add up differently
 _SHOWN = 3
@@ -92,9 +94,9 @@ def _unfit(report: Report) -> Iterator[str]:
         yield "the report was changed after it was made: its content is not what its digest says; evaluate again"
     elif possible(report) and not _follows(report):
         yield "the report's summary does not follow from its scores; evaluate again"
-    for name in dict.fromkeys((*PINNED, *report.inputs)):
+    for name in dict.fromkeys((*_needed(report), *report.inputs)):
         if not _DIGEST.fullmatch(report.inputs.get(name, "")):
-            yield f"{name} is not pinned by a digest"
+            yield f"{name} is not pinned by a digest" + (UNCOMPARED if name == TEMPLATE else "")
     for name, model in (("candidate", report.candidate), ("running", report.running)):
         if model.digest != report.inputs.get(name):
             yield f"{name}: the report names two digests for it"
@@ -104,6 +106,11 @@ def _unfit(report: Report) -> Iterator[str]:
     yield from report.broken
     if report.leaked:
         yield f"the split leaks: {len(report.leaked)} questions are from what was trained on ({_some(report.leaked)})"
+
+
+def _needed(report: Report) -> tuple[str, ...]:
+    """What must be pinned. No server but a vLLM shows its tokens, so of another none can be compared: the report says so."""
+    return tuple(name for name in PINNED if name != TEMPLATE) if report.serving == OTHER else PINNED
 
 
 def _follows(report: Report) -> bool:

@@ -20,11 +20,15 @@ EXCERPTS, LONG = 3, 700
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Scores of one question by measure, why some are missing, and by aspect whether both orders agreed."""
+    """Scores of one question by measure, why some are missing, and by aspect whether both orders agreed.
+
+    `cut` are the tokens of the reference that were not measured.
+    """
 
     scores: Mapping[str, Scores]
     problems: tuple[str, ...] = ()
     agrees: Mapping[str, bool] | None = None
+    cut: int = 0
 
 
 def excerpts(texts: Sequence[str]) -> list[str]:
@@ -83,14 +87,15 @@ async def expect_all(
 
     async def one(_: int, pair: Pair) -> Outcome:
         found: list[float | None] = []
-        problems = []
+        problems, cut = [], 0
         for label, model in (("the candidate", candidate), ("the running release", running)):
             try:
                 likely = await patience[model].ask(asked.log_likelihood, model, pair.held.question, pair.held.reference)
-                found.append(rounded(perplexity.score(*likely)))
+                found.append(rounded(perplexity.score(likely.nats, likely.tokens)))
+                cut = max(cut, likely.cut)
             except TwinError as exc:
                 found.append(None)
                 problems.append(f"{label}: no likelihood: {exc}")
-        return Outcome({"perplexity.nats": (found[0], found[1])}, tuple(problems))
+        return Outcome({"perplexity.nats": (found[0], found[1])}, tuple(problems), cut=cut)
 
     return await each(pairs, one, at_a_time=at_a_time, name="likelihoods", on_progress=on_progress)

@@ -52,9 +52,18 @@ class Judge(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """How likely a text is: nats (zero or less) over `tokens` of it; `cut` tokens of its end did not fit the model."""
+
+    nats: float
+    tokens: int
+    cut: int = 0
+
+
 class Perplexity(Protocol):
     """How likely a model finds a text that it did not write."""
 
-    async def log_likelihood(self, model: str, question: str, answer: str) -> tuple[float, int]:
-        """Nats (zero or less) and tokens of `answer`, given `question` in the model's chat template. Raises TwinError."""
+    async def log_likelihood(self, model: str, question: str, answer: str) -> Likely:
+        """`answer`, given `question` in the model's chat template. Raises TwinError."""
         ...

@@ -13,6 +13,7 @@ from twin.errors import ReleaseError
 
 SCHEMA = 1
 MOST_RESAMPLES = 1_000_000
+VLLM, OTHER = "vllm", "other"
 Pair = tuple[float | None, float | None]
 
 
@@ -66,7 +67,8 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A candidate against the running release on the same questions.
 
     `inputs` are the digests of what went in, by name; an empty one was used without being pinned. `leaked` are the ids of
-    questions that the training has seen; `broken` says where serving differs from training. `digest` covers everything else.
+    questions that the training has seen; `broken` says where serving differs from training. `serving` is `vllm`, or `other`
+    for a model server that does not show how it renders a conversation. `digest` covers everything else.
     """
 
     schema: int = SCHEMA
@@ -76,6 +78,7 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     inputs: dict[str, str]
     seed: int
     resamples: int
+    serving: str = VLLM
     leaked: tuple[str, ...]
     broken: tuple[str, ...] = ()
     rows: tuple[Row, ...]

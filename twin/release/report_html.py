@@ -19,7 +19,7 @@ from twin.release.report_plots import Interval, distributions, finite, gains, in
 LONGEST = 4_000  # characters of a text
 PROBLEMS = 12
 _JOINERS = "\u200c\u200d"  # of emoji and of scripts that need them
-LABELS = {"questions": "Set of questions"}
+LABELS = {"questions": "Set of questions", "chat_template": "Chat template"}
 UNKNOWN = Measure(Better.HIGHER, "", "a measure that this version does not know")
 
 

@@ -6,7 +6,7 @@ Knows no folder. Texts are what answers may be copied from and what the author's
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,15 @@ def learn(rows: Iterable[Mapping[str, Any]], name: str) -> Training:
     if not documents:
         raise ReleaseError(f"{name}: there is no example in it, so nobody can say what the questions may not have leaked from")
     return Training(tuple(text for text in texts if text.strip()), frozenset(documents), frozenset(prints))
+
+
+def together(all_of: Sequence[Training]) -> Training:
+    """What an adapter and its parents were trained on, as one."""
+    return Training(
+        texts=tuple(dict.fromkeys(text for one in all_of for text in one.texts)),
+        documents=frozenset().union(*(one.documents for one in all_of)),
+        prints=frozenset().union(*(one.prints for one in all_of)),
+    )
 
 
 def fingerprint(*texts: str) -> str:

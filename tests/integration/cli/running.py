@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from twin.errors import TwinError
+
 TWIN = Path(sys.executable).parent / "twin"
 
 
@@ -35,6 +37,24 @@ def twin(folder: Path, *arguments: str, status: int = 0, **settings: str) -> sub
     assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+def inside(folder: Path, *arguments: str, status: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
+    """The same command in this process, for one whose libraries take seconds to load each time."""
+    from typer.testing import CliRunner
+
+    from twin.cli.app import app
+
+    unset = {key: None for key in os.environ if key.startswith("TWIN_")}
+    with contextlib.chdir(folder):
+        done = CliRunner(env={**unset, "NO_COLOR": "1", **settings}).invoke(app, arguments, prog_name="twin")
+    code, stderr = done.exit_code, done.stderr
+    if isinstance(done.exception, TwinError):  # as twin.cli.main does it
+        code, stderr = done.exception.exit_status, f"{stderr}twin: {done.exception}\n"
+    elif done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert code == status, f"{arguments}: {code}\n{done.stdout}\n{stderr}"
+    return subprocess.CompletedProcess(arguments, code, done.stdout, stderr)
 
 
 def told(folder: Path, *arguments: str, **settings: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -57,13 +58,34 @@ def dataset(folder: Path) -> Path:
     return folder
 
 
-def as_vllm(request: dict):
+@functools.cache
+def words():
+    """A tokenizer with a chat template, as a tiny base has it."""
+    from twin.model.tokenizing import tokenizer_of
+
+    return tokenizer_of([paragraph(topic, 3) for topic in TOPICS], 400, 1024)
+
+
+def tokenizer(folder: Path) -> Path:
+    """The tokenizer in a folder of its own."""
+    words().save_pretrained(folder)
+    return folder
+
+
+def tokens(request: dict, template: str | None = None) -> list[int]:
+    """What /tokenize makes of a conversation."""
+    return words().apply_chat_template(
+        request["messages"], chat_template=template, add_generation_prompt=request["add_generation_prompt"], return_dict=False
+    )
+
+
+def as_vllm(request: dict, context: int = 0):
     """Chat of two models, a judge, /tokenize and prompt_logprobs; the bad model shouts and expects nothing."""
     good = request.get("model") == GOOD
     if "add_generation_prompt" in request:
-        text = "".join(f"<{m['role']}>{m['content']}<end>" for m in request["messages"])
-        text += "<assistant>" if request["add_generation_prompt"] else ""
-        return Status(200, json.dumps({"tokens": list(text.encode())}).encode())
+        return Status(200, json.dumps({"tokens": tokens(request)}).encode())
+    if context and len(request.get("prompt", ())) + 1 > context:
+        return Status(400, b'{"error": {"message": "longer than the maximum model length"}}')
     if "prompt_logprobs" in request:
         places = [None, *({str(one): {"logprob": -1.0 if good else -3.0}} for one in request["prompt"][1:])]
         return Status(200, json.dumps({"choices": [{"prompt_logprobs": places}]}).encode())
@@ -73,6 +95,12 @@ def as_vllm(request: dict):
     topic = next((topic for topic in TOPICS if f"learn of {topic}" in asked), "things")
     said = f"The whole of {topic} depends on the smallest, and that is the first thing that I have learned of it [1]."
     return Say((said,) if good else (f"WOW!!! {topic.upper()} are AMAZING!!! ", "Click NOW!!!"))
+
+
+def cards(**roots: str) -> tuple[dict, ...]:
+    """What a vLLM lists: a base with its context, and adapters with their folders."""
+    base = {"id": "base", "root": "/models/tiny", "owned_by": "vllm", "max_model_len": 1024}
+    return (base, *({"id": name, "root": root, "parent": "base", "owned_by": "vllm"} for name, root in roots.items()))
 
 
 def thresholds(folder: Path, *rules: str) -> Path:

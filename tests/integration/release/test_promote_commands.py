@@ -40,7 +40,13 @@ def reported(folder: Path, candidate: str, running: str = "", data: str = "", *,
         rows(*((good, bad) if better else (bad, good))),
         candidate=Model(name="candidate", digest=candidate),
         running=Model(name="stable", digest=running) if running else base,
-        inputs={"candidate": candidate, "running": running or digest("b"), "dataset": data, "questions": digest("e")},
+        inputs={
+            "candidate": candidate,
+            "running": running or digest("b"),
+            "dataset": data,
+            "questions": digest("e"),
+            "chat_template": digest("c"),
+        },
     )
     from twin.release.report import sealed
 

@@ -6,11 +6,13 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.doubles.model_server import ModelServer
 from tests.integration.cli.running import twin
 from tests.integration.release.making import BAD, GOOD, PINS, TOPICS, as_vllm, dataset, paragraph, thresholds
 from twin.records import document_id
-from twin.release.report import read
+from twin.release.report import Report, read
 
 
 def twin_of(folder: Path) -> None:
@@ -41,28 +43,44 @@ def questions(folder: Path) -> None:
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-async def test_answers_are_made_from_passages_and_measured_by_them(tmp_path: Path) -> None:
-    dataset(tmp_path / "dataset")
-    await asyncio.to_thread(twin_of, tmp_path)
-    await asyncio.to_thread(questions, tmp_path)
-    thresholds(
-        tmp_path, "grounding.bigrams: {better: higher, largest_loss: 0.1, questions: 10}", "retrieval.recall: {better: higher, largest_loss: 0, questions: 10}"
-    )  # fmt: skip
-    thresholds_text = (tmp_path / "thresholds.yaml").read_text().replace("questions: 20", "questions: 10")
-    (tmp_path / "thresholds.yaml").write_text(thresholds_text)
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("twin")
+    dataset(folder / "dataset")
+    twin_of(folder)
+    questions(folder)
+    rules = ("grounding.bigrams: {better: higher, largest_loss: 0.1, questions: 10}", "retrieval.recall: {better: higher, largest_loss: 0, questions: 10}")  # fmt: skip
+    file = thresholds(folder, *rules)
+    file.write_text(file.read_text().replace("questions: 20", "questions: 10"))
+    return folder
+
+
+async def evaluated(home: Path, server: ModelServer, **settings: str) -> Report:
+    asked = ["release", "evaluate", f"--candidate={GOOD}={PINS[GOOD]}", f"--running={BAD}={PINS[BAD]}", "--dataset", "dataset",
+             "--questions", "questions.jsonl", "--no-perplexity", "--out", "r"]  # fmt: skip
+    await asyncio.to_thread(twin, home, *asked, TWIN_MODEL_URL=server.url, **settings)
+    return read((home / "r/report.json").read_bytes(), "r")
+
+
+async def test_answers_are_made_from_passages_and_measured_by_them(home: Path) -> None:
     async with ModelServer(models=(GOOD, BAD), by=as_vllm) as server:
-        arguments = ["release", "evaluate", f"--candidate={GOOD}={PINS[GOOD]}", f"--running={BAD}={PINS[BAD]}", "--dataset", "dataset",
-                     "--questions", "questions.jsonl", "--no-perplexity", "--out", "r"]  # fmt: skip
-        await asyncio.to_thread(twin, tmp_path, *arguments, TWIN_MODEL_URL=server.url)
+        report = await evaluated(home, server)
         asked = server.requests[0]
-    report = read((tmp_path / "r/report.json").read_bytes(), "r")
     assert report.measures["retrieval.recall"].candidate == 1.0
     assert report.measures["retrieval.ndcg"].candidate > 0.5
     grounded = report.measures["grounding.bigrams"]
     assert grounded.candidate > grounded.running == 0.0
     assert set(report.inputs) == {"candidate", "running", "dataset", "questions", "index", "prompt"}
+    assert any("no vLLM" in note for note in report.notes)
     assert asked["temperature"] == 0
     assert "<passage" in str(asked["messages"]) or "[1]" in str(asked["messages"])
-    await asyncio.to_thread(twin, tmp_path, "release", "gate", "r")
-    traces = json.loads((await asyncio.to_thread(twin, tmp_path, "traces", "list", "-o", "json")).stdout)
+    await asyncio.to_thread(twin, home, "release", "gate", "r")
+    traces = json.loads((await asyncio.to_thread(twin, home, "traces", "list", "-o", "json")).stdout)
     assert traces == []
+
+
+async def test_each_side_understands_and_expands_its_own_questions(home: Path) -> None:
+    async with ModelServer(models=(GOOD, BAD), by=as_vllm) as server:
+        await evaluated(home, server, TWIN_UNDERSTAND="true", TWIN_EXPAND="1")
+    rewritten = [request["model"] for request in server.requests if "response_format" in request]
+    assert rewritten.count(GOOD) == rewritten.count(BAD) == 2 * len(TOPICS)

@@ -15,8 +15,8 @@ from twin.release.report import Model, Report, Row, sealed
 from twin.release.summary import summaries
 from twin.release.thresholds import Thresholds, parse
 
-CANDIDATE, RUNNING, DATASET, QUESTIONS = (
-    bytes_digest(name.encode()) for name in ("candidate", "running", "dataset", "questions")
+CANDIDATE, RUNNING, DATASET, QUESTIONS, TEMPLATE = (
+    bytes_digest(name.encode()) for name in ("candidate", "running", "dataset", "questions", "chat template")
 )
 
 
@@ -35,7 +35,13 @@ def report(rows_: Sequence[Row], *, resamples: int = 2500, seed: int = 3, **chan
         made="2026-11-21T09:00:00Z",
         candidate=Model(name="candidate", digest=CANDIDATE),
         running=Model(name="stable", digest=RUNNING),
-        inputs={"candidate": CANDIDATE, "running": RUNNING, "dataset": DATASET, "questions": QUESTIONS},
+        inputs={
+            "candidate": CANDIDATE,
+            "running": RUNNING,
+            "dataset": DATASET,
+            "questions": QUESTIONS,
+            "chat_template": TEMPLATE,
+        },
         seed=seed,
         resamples=resamples,
         leaked=(),

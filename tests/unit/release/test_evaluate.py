@@ -6,11 +6,21 @@ import asyncio
 
 import pytest
 
-from tests.unit.release.making import CANDIDATE, DATASET, QUESTIONS, RUNNING, Answers, ScriptedJudge, refuse, thresholds
+from tests.unit.release.making import (
+    CANDIDATE,
+    DATASET,
+    QUESTIONS,
+    RUNNING,
+    TEMPLATE,
+    Answers,
+    ScriptedJudge,
+    refuse,
+    thresholds,
+)
 from twin.errors import ReleaseError, UpstreamError
 from twin.release.evaluate import Examiners, Trial, evaluate
 from twin.release.gate import decide
-from twin.release.ports import Answered, Shown
+from twin.release.ports import Answered, Likely, Shown
 from twin.release.questions import HeldOut
 from twin.release.report import Model, digest_of, read, write
 from twin.release.training import Training
@@ -30,7 +40,7 @@ def trial(held=HELD, texts=AUTHOR, running=None) -> Trial:
         running=running or Model(name="stable", digest=RUNNING),
         held=held,
         training=Training(texts, frozenset({"seen"}), frozenset()),
-        inputs={"dataset": DATASET, "questions": QUESTIONS},
+        inputs={"dataset": DATASET, "questions": QUESTIONS, "chat_template": TEMPLATE},
     )
 
 
@@ -144,19 +154,20 @@ async def test_a_judge_that_refuses_or_breaks_its_json_leaves_scores_missing(rep
 
 
 async def test_likelihoods_are_nats_a_token_and_failures_are_missing() -> None:
-    class Likely:
-        async def log_likelihood(self, model: str, question: str, answer: str) -> tuple[float, int]:
+    class Expecting:
+        async def log_likelihood(self, model: str, question: str, answer: str) -> Likely:
             if question == "What is 2?":
                 raise UpstreamError("no logprobs")
-            return (-10.0 if model == "candidate" else -20.0), 5
+            return Likely(-10.0 if model == "candidate" else -20.0, 5, cut=2 if question == "What is 3?" else 0)
 
-    report = await run(Answers(candidate=like_the_author, stable=like_the_author), perplexity=Likely())
+    report = await run(Answers(candidate=like_the_author, stable=like_the_author), perplexity=Expecting())
     assert report.rows[0].scores["perplexity.nats"] == (2.0, 4.0)
     assert report.rows[2].scores["perplexity.nats"] == (None, None)
     assert report.rows[2].problems == (
         "the candidate: no likelihood: no logprobs",
         "the running release: no likelihood: no logprobs",
     )
+    assert any(note.startswith("Of 1 of 16 reference answers perplexity is that of the beginning") for note in report.notes)
 
 
 async def test_leaked_questions_are_in_the_report_and_the_gate_refuses_them() -> None:

@@ -73,7 +73,7 @@ def test_gate_refuses_a_leaked_split() -> None:
     assert "the split leaks: 1 questions" in reason(report(good(), leaked=("q0001",)))
 
 
-@pytest.mark.parametrize("name", ["candidate", "running", "dataset", "questions"])
+@pytest.mark.parametrize("name", ["candidate", "running", "dataset", "questions", "chat_template"])
 @pytest.mark.parametrize("value", ["", "latest", "sha256:abc", None])
 def test_gate_refuses_an_unpinned_input(name: str, value: str | None) -> None:
     inputs = dict(report(good()).inputs)
@@ -211,3 +211,44 @@ def test_questions_of_one_document_stand_or_fall_together() -> None:
 def test_gate_refuses_a_contract_that_does_not_hold_between_training_and_serving() -> None:
     said = "the chat template of 'new' is not the one trained with: conversation 1, token 2: trained with 5, served with 6"
     assert reason(report(good(), broken=(said,))) == said
+
+
+def test_gate_lets_a_server_that_shows_no_tokens_pass_without_a_compared_template() -> None:
+    inputs = {key: value for key, value in report(good()).inputs.items() if key != "chat_template"}
+    assert "serving renders as training did" in reason(report(good(), inputs=inputs))
+    assert decide(report(good(), inputs=inputs, serving="other"), thresholds()).passed
+    assert not decide(report(good(), inputs={**inputs, "chat_template": ""}, serving="other"), thresholds()).passed
+
+
+FAULTS = {
+    "no score": lambda made: remade(made, rows=(msgspec.structs.replace(made.rows[0], scores={"style.delta": (None, 0.6)}), *made.rows[1:])),
+    "leaks": lambda made: remade(made, leaked=("q0001",)),
+    "questions is not pinned": lambda made: remade(made, inputs={**made.inputs, "questions": ""}),
+    "chat_template is not pinned": lambda made: remade(made, inputs={k: v for k, v in made.inputs.items() if k != "chat_template"}),
+    "at least 30 are asked for": lambda made: remade(made, rows=made.rows[:12]),
+    "twice": lambda made: remade(made, rows=(*made.rows, made.rows[-1])),
+    "not the one trained with": lambda made: remade(made, broken=("the template is not the one trained with",)),
+}  # fmt: skip
+
+
+def remade(made, **changes):
+    """`made` changed as an evaluation would have written it, sealed and with its summaries."""
+    changed = msgspec.structs.replace(made, **changes)
+    return sealed(msgspec.structs.replace(changed, measures=summaries(changed.rows, seed=made.seed, resamples=made.resamples)))
+
+
+@LAW
+@given(st.sets(st.sampled_from(sorted(FAULTS)), min_size=1))
+def test_any_fault_is_a_refusal_that_names_it_whatever_else_is_wrong(faults) -> None:
+    made = report(good(40))
+    assert decide(made, thresholds(questions=30)).passed
+    for fault in sorted(faults):
+        made = FAULTS[fault](made)
+    verdict = decide(made, thresholds(questions=30))
+    said = "; ".join(verdict.reasons)
+    with pytest.raises(GateError) as refusal:
+        enforce(verdict)
+    assert refusal.value.exit_status == 3
+    hidden = {"at least 30 are asked for"} if "no score" in faults else set()  # a measure has one reason, the first
+    assert all(fault in said for fault in faults - hidden)
+    assert len(verdict.reasons) >= len(faults - hidden)

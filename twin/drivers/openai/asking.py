@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,21 @@ if TYPE_CHECKING:
 
 
 class PlainAnswering:
-    """The models of `server`, each asked as it was trained: one turn of the user, at temperature 0."""
+    """The models of `server`, each asked as it was trained: one turn of the user, at temperature 0.
 
-    def __init__(self, server: Server, max_tokens: int) -> None:
-        self._server = server
+    `clean` makes a question what it was in training: text, of which nothing is a special token.
+    """
+
+    def __init__(self, server: Server, max_tokens: int, clean: Callable[[str], str]) -> None:
+        self._server, self._clean = server, clean
         self._parameters = {"temperature": 0, "seed": 0, "max_tokens": max_tokens}
 
     async def answer(self, model: str, question: str) -> Answered:
-        """Raises UpstreamError, also for an answer that a filter of the server cut off."""
+        """Raises UpstreamError, also for an answer that a filter of the server cut off; and what `clean` raises."""
         parts: list[str] = []
+        messages = [{"role": "user", "content": self._clean(question)}]
         begun, first, tokens = time.monotonic(), None, None
-        asked = OpenAIGenerator(self._server, model).generate([{"role": "user", "content": question}], self._parameters)
+        asked = OpenAIGenerator(self._server, model).generate(messages, self._parameters)
         async with aclosing(asked) as pieces:
             async for piece in pieces:
                 if piece.text and first is None:
