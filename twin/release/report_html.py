@@ -105,6 +105,7 @@ def _measure(name: str, summary: Summary | None, check: Check | None) -> dict[st
         "candidate": _number(known.candidate if known else None, measure),
         "difference": _number(known.difference if known else None, measure, sign="+"),
         "interval": line,
+        "reach": f"{_number(drawing.low, measure, '+')} to {_number(drawing.high, measure, '+')}" if drawing else "",
         "wanted": check.wanted if check else "",
         "passed": check.passed if check else False,
         "state": "" if check is None else "kept" if check.passed else "not judged" if check.low is None else "broken",
@@ -143,6 +144,7 @@ def _card(report: Report, name: str) -> dict[str, Any] | None:
         "gains": Markup(gains(changes, whole, f"{name}: gains of {len(changes)} questions, sorted")),  # noqa: S704 - the same
         "low": f"{low:.{measure.digits}f}",
         "high": f"{high:.{measure.digits}f}",
+        "largest": f"{_number(min(changes), measure, '+')} to {_number(max(changes), measure, '+')}",
         "wins": f"{sum(change > 0 for change in changes):,}",
         "ties": f"{sum(change == 0 for change in changes):,}",
         "losses": f"{sum(change < 0 for change in changes):,}",
@@ -168,4 +170,4 @@ def _score(name: str, found: Mapping[str, tuple[float | None, float | None]]) ->
 
 
 def _number(value: float | None, measure: Measure, sign: str = "") -> str:
-    return "–" if value is None else f"{value:{sign}.{measure.digits}f}"
+    return "–" if value is None else f"{round(value, measure.digits) + 0.0:{sign}.{measure.digits}f}"  # no minus before zero

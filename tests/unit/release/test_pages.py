@@ -56,6 +56,15 @@ def test_verdict_and_reasons_stand_on_top() -> None:
     assert "Gate: not judged yet" in markdown(made)
 
 
+def test_every_plot_says_its_numbers() -> None:
+    made = report(rows([0.9, 0.5] * 10, [0.6] * 20, per_document=2))
+    found = page(made, decide(made, thresholds()))
+    check = decide(made, thresholds()).checks[0]
+    assert f">{check.low:+.3f} to {check.high:+.3f}</span>" in found
+    assert "Gains of single questions, sorted: -0.300 to +0.100" in found
+    assert "sorted: +0.000 to +0.000" in page(report(rows([0.6] * 20, [0.6] * 20)))
+
+
 def test_page_of_a_report_without_any_score_is_drawn() -> None:
     nothing = report([])
     assert "Nothing was measured." in page(nothing)
