@@ -30,7 +30,7 @@ class TwinAnswering:
     """
 
     def __init__(self, answerer: Answerer, server: Server, passages: int, max_tokens: int) -> None:
-        self._answerer, self._server, self._passages = replace(answerer, sink=_Nowhere()), server, passages
+        self._answerer, self._server, self._passages = replace(answerer, sink=_Nowhere(), canary=None), server, passages
         self._parameters = {"temperature": 0, "seed": 0, "max_tokens": max_tokens}
 
     async def answer(self, model: str, question: str) -> Answered:

@@ -82,12 +82,13 @@ async def _known(here: Place, asking: Asking, trial: Trial, models: Models, wher
     """`trial` with what was taken on trust. Raises ReleaseError when a name or the candidate's dataset is not the one given."""
     from twin.cli.provenance import check_trained_on
     from twin.cli.served import matched
+    from twin.cli.wiring import adapters_folder
 
     serving = await matched(models, where, (trial.candidate, trial.running), asking.folders)
     folder = serving.folders.get(trial.candidate.name)
     if folder:
         datasets = [digest for name, digest in trial.inputs.items() if name.startswith("dataset")]
-        unknown = check_trained_on(folder, datasets, here.home / "adapters")
+        unknown = check_trained_on(folder, datasets, adapters_folder(here), serving.listed)
     else:
         unknown = ("That the candidate was trained on the given dataset was taken on trust: its folder is not here.",)
     return replace(trial, notes=(*trial.notes, *serving.notes, *unknown)), serving

@@ -8,19 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twin.errors import ReleaseError, TrainingError
 
+if TYPE_CHECKING:
+    from twin.drivers.vllm.models import Served
 
-def check_trained_on(adapter: Path, datasets: Sequence[str], adapters: Path) -> tuple[str, ...]:
+
+def check_trained_on(adapter: Path, datasets: Sequence[str], adapters: Path, listed: Sequence[Served] = ()) -> tuple[str, ...]:
     """What could not be found out about the training of `adapter`; parents are looked for in `adapters` and beside it.
 
-    Raises ReleaseError when it, or a parent, was trained on a dataset whose digest is none of `datasets`; TrainingError.
+    Raises ReleaseError when it, or a parent, was trained on a dataset whose digest is none of `datasets`; TrainingError also
+    when what the server has `listed` is another base than its own.
     """
+    from twin.drivers.vllm.adapters import fits_server
+    from twin.model.adapter import STAGES
     from twin.model.folder import RECORD, record_of
 
     record: dict[str, Any] = record_of(adapter) if (adapter / RECORD).is_file() else {}  # of another's making
+    if record.get("stage") in STAGES and any(one.owner == "vllm" for one in listed):
+        fits_server(record, listed)
     who, seen = str(adapter), set[str]()
     while True:
         said = _digest(record)

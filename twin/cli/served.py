@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twin.drivers.vllm.models import Models, Served
     from twin.release.report import Model
 
-_NAMED = re.compile(r"(?:\A|[^0-9a-f])([0-9a-f]{64})\Z")
+_NAMED = re.compile(r"(?:\A|[^0-9a-f])([0-9a-f]{12,64})\Z")  # folders of adapters are named by the first digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Serving:
     """
 
     vllm: bool
+    listed: tuple[Served, ...]
     context: int
     folders: Mapping[str, Path]
     notes: tuple[str, ...]
@@ -52,6 +53,7 @@ async def matched(models: Models, where: str, sides: Sequence[Model], folders: M
     contexts = [_context(listed, side.name) for side in sides]
     return Serving(
         vllm=any(one.owner == "vllm" for one in listed.values()),
+        listed=tuple(listed.values()),
         context=min((one for one in contexts if one), default=0),
         folders=found,
         notes=tuple(notes),
@@ -78,7 +80,7 @@ def _digest_of(root: Path) -> str:
 
 
 def _same(side: Model, root: Path, found: str) -> None:
-    if side.digest and found != side.digest:
+    if side.digest and not side.digest.startswith(found):
         raise ReleaseError(
             f"{side.name!r} is served from {root}, which is {found}, but {side.digest} was claimed: load the right one with "
             f"`twin model load --name {side.name}`"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 COMPARED = 8  # questions with their answers; a template differs in all or none
 SAMPLED = 64  # texts whose tokens are counted
-TEMPLATE = "chat_template.jinja"
 Talk = list[dict[str, str]]
 _NO_ANSWER = {"upstream_unreachable", "upstream_timeout", "upstream_busy", "upstream_broke_off", "upstream_auth"}
 
@@ -52,6 +51,7 @@ def words(here: Place, given: Path | None, adapter: Path | None) -> Words:
     """
     from importlib.util import find_spec
 
+    from twin.model.adapter import TEMPLATE
     from twin.model.base import Found, load_tokenizer, template_digest
     from twin.model.conversations import special_tokens
     from twin.model.folder import RECORD, record_of
@@ -155,16 +155,21 @@ def _trained(known: Words, talk: Talk, *, prompt: bool) -> Rendering | str:
     """What training made of it, or why its template does not take it."""
     from jinja2 import TemplateError
 
+    from twin.model.samples import DAY
+
     try:
-        return _named(known, known.tokenizer.apply_chat_template(talk, add_generation_prompt=prompt, return_dict=False))
+        ids = known.tokenizer.apply_chat_template(talk, add_generation_prompt=prompt, return_dict=False, **DAY)
+        return _named(known, ids)
     except TemplateError as exc:
         return " ".join(str(exc).split())[:200]
 
 
 async def _served(models: Models, name: str, known: Words, talk: Talk, *, prompt: bool) -> Rendering | str:
     """What the server makes of it, or why it refuses it."""
+    from twin.model.samples import DAY
+
     try:
-        return _named(known, await models.tokens(name, talk, prompt=prompt))
+        return _named(known, await models.tokens(name, talk, prompt=prompt, template=DAY))
     except UpstreamError as exc:
         if exc.code == "upstream_not_found":
             raise ReleaseError(f"{exc}: a server without /tokenize is no vLLM, and needs --no-perplexity") from exc

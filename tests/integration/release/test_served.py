@@ -26,6 +26,7 @@ from tests.integration.release.making import (
 )
 from tests.integration.release.served_models import CHAT, adapter, base, dataset_digest
 from twin.digest import files_digest, folder_files
+from twin.model.folder import seal
 from twin.model.tokenizing import tokenizer_of
 from twin.release.report import Report, read
 
@@ -215,8 +216,8 @@ async def test_a_folder_named_by_a_digest_is_held_against_it_and_any_other_is_ta
     trusted = [note for note in report.notes if "on trust" in note]
     assert [note.split("'")[1] for note in trusted if "'" in note] == [BAD]
     assert any("trained on the given dataset" in note for note in trusted)
-    server.models = cards(good=f"/models/sha256-{'0' * 64}", bad="/b")
-    assert f"which is sha256:{'0' * 64}, but {PINS[GOOD]} was claimed" in await refused(
+    server.models = cards(good=f"/models/adapter-{'0' * 12}", bad="/b")
+    assert f"which is sha256:{'0' * 12}, but {PINS[GOOD]} was claimed" in await refused(
         folder, server, *PINNED, *PLAIN, "--tokenizer", "tokenizer"
     )
 
@@ -229,6 +230,16 @@ async def test_a_candidate_known_by_its_digest_alone_is_read_where_the_server_ha
     assert report.inputs["chat_template"] == CHAT
     other_dataset(folder / "other")
     assert "was trained on dataset" in await refused(folder, server, *asked, "--dataset", "other", "--plain")
+
+
+async def test_an_adapter_on_another_base_than_its_own_is_not_evaluated(folder: Path, server: ModelServer) -> None:
+    (folder / "other").mkdir()
+    (folder / "other/config.json").write_text("{}")
+    seal(folder / "other", {"schema": 1, "stage": "base"})
+    server.models = ({**cards()[0], "root": str(folder / "other")}, *cards(good="/g", bad="/b")[1:])
+    said = await refused(folder, server, *FOLDERS, *PLAIN)
+    assert f"the model server's base is {folder / 'other'}" in said
+    assert "an adapter works on its own base alone" in said
 
 
 async def test_a_changed_adapter_is_not_evaluated(folder: Path, server: ModelServer) -> None:
