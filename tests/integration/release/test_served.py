@@ -11,6 +11,7 @@ import pytest
 
 from tests.doubles.model_server import ModelServer, Status
 from tests.integration.cli.running import inside
+from tests.integration.model.small import recipe
 from tests.integration.release.making import (
     BAD,
     GOOD,
@@ -140,6 +141,24 @@ async def test_without_a_known_tokenizer_or_tokens_nothing_is_evaluated(folder: 
     assert "a server without /tokenize is no vLLM" in await refused(folder, server, *FOLDERS, *PLAIN)
     tokenizer(folder / ".twin/models/base/small").joinpath("config.json").write_text("{ }")
     assert "was trained on base small" in await refused(folder, server, *FOLDERS, *PLAIN)
+
+
+async def test_a_hubs_base_is_taken_from_the_cache_at_its_revision_and_never_fetched(
+    folder: Path, server: ModelServer, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path_factory.mktemp("hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    made = recipe(base={"name": "owner/tiny", "make": None})
+    said = {
+        "base": {"name": "owner/tiny", "digest": "sha256:" + "1" * 64, "revision": "a" * 40},
+        "recipe": {"name": made.name, "digest": made.digest, "values": made.builtins()},
+    }
+    adapter(folder / "hub", "", dataset_digest(folder / "dataset"), **said)
+    server.models = ({**cards()[0], "root": "owner/tiny"}, *cards(good="/g", bad="/b")[1:])
+    asked = (f"--candidate={GOOD}=hub", f"--running={BAD}=bad", *PLAIN, "--no-perplexity")
+    assert "base owner/tiny: is not in the hub's cache here" in await refused(folder, server, *asked)
+    tokenizer(cache / "models--owner--tiny" / "snapshots" / ("a" * 40))
+    assert (await evaluated(folder, server, *asked)).broken == ()
 
 
 async def test_of_a_server_that_is_no_vllm_the_report_says_what_was_not_compared(folder: Path, server: ModelServer) -> None:
