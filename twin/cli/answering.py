@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from twin.cli.output import say
 from twin.cli.place import Place
 from twin.cli.wiring import embedder, indexes, release
-from twin.errors import SettingsError
+from twin.errors import SettingsError, SourcesError
 
 if TYPE_CHECKING:
     from twin.answer.answerer import Answerer
     from twin.answer.ports import Reranker, TextEmbedder
+    from twin.answer.prompt import Prompt
     from twin.drivers.openai.generator import OpenAIGenerator
     from twin.drivers.opik.sender import OpikSender
     from twin.drivers.sqlite.traces import TraceStore
@@ -79,12 +81,18 @@ async def answering(here: Place) -> AsyncIterator[Answering]:
         yield Answering(answerer, index, model, sinks, model_server, pinned)
 
 
-def _prompt(here: Place) -> Any:
-    from dataclasses import replace
-
+def _prompt(here: Place) -> Prompt:
+    """The prompt, in the name of the sources' author. Who serves an index alone may have no sources: it answers all the same."""
     from twin.answer.prompt import Prompt
+    from twin.documents.declare import read_author
 
-    return replace(Prompt(), tokens=here.settings.prompt_tokens)
+    asked = Prompt(tokens=here.settings.prompt_tokens)
+    try:
+        author = read_author(here.sources)
+    except SourcesError as exc:
+        say(f"the answers name {asked.author!r} instead of a person, as sources.yaml tells none: {exc}")
+        return asked
+    return replace(asked, author=author.name) if author else asked
 
 
 async def _sinks(here: Place, stack: AsyncExitStack) -> Sinks:

@@ -1,4 +1,4 @@
-"""sources.yaml -> a tuple of Source records, or every mistake in it with file, line, key and remedy.
+"""sources.yaml -> a tuple of Source records, or its author alone, or every mistake in it with file, line, key and remedy.
 
 Reads YAML's nodes and not its values, because nodes know their lines. Knows no source kind beyond the table in
 `declare_keys`, and looks at no path or url: whether something is there is the fetcher's to say.
@@ -23,6 +23,24 @@ TOP = ("author", "sources")
 
 def read_sources(path: Path) -> tuple[Source, ...]:
     """The sources that the file at `path` declares. Raises SourcesError."""
+    return parse_sources(_text(path), str(path), path.parent)
+
+
+def read_author(path: Path) -> Author | None:
+    """The author of all sources of the file at `path` that name none; None where each names its own.
+
+    Mistakes in the sources are not looked for. Raises SourcesError.
+    """
+    mistakes = Mistakes(str(path))
+    root = compose(_text(path), mistakes)
+    mistakes.raise_if_any()
+    top = entries(root, "", TOP, Mistakes(str(path)))
+    found = AuthorAt("author", mistakes).read(top["author"]) if "author" in top else None
+    mistakes.raise_if_any()
+    return found
+
+
+def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(LONGEST + 1)
@@ -33,11 +51,10 @@ def read_sources(path: Path) -> tuple[Source, ...]:
     if len(data) > LONGEST:
         raise SourcesError(f"{path}: larger than {LONGEST:,} bytes; is it a list of sources?")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = data[: exc.start].count(b"\n") + 1
         raise SourcesError(f"{path}:{line}: not UTF-8; save it as UTF-8") from exc
-    return parse_sources(text, str(path), path.parent)
 
 
 def parse_sources(text: str, file: str, folder: Path) -> tuple[Source, ...]:

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twin.documents.declare import parse_sources, read_sources
+from twin.documents.declare import parse_sources, read_author, read_sources
 from twin.documents.declare_keys import KINDS
 from twin.documents.sources import ExportSource, FeedSource, FilesSource, GitSource, Source, WebSource
 from twin.errors import SourcesError
@@ -295,3 +295,19 @@ def test_any_text_is_sources_or_a_mistake(text):
     for whole in (text, f"{ADA}sources:\n{text}", f"{ADA}sources: [{text}]"):
         with suppress(SourcesError):
             parse(whole)
+
+
+def test_the_author_is_read_whatever_is_wrong_with_the_sources(tmp_path: Path) -> None:
+    file = tmp_path / "sources.yaml"
+    file.write_text(f"{ADA}sources:\n  - {{kind: nonsense}}\nfurther: 1\n")
+    assert read_author(file) == Author("ada", "Ada Author")
+    file.write_text("sources:\n  - {kind: files, path: notes, author: {id: ben}}\n")
+    assert read_author(file) is None
+
+
+@pytest.mark.parametrize("text", ["author: {name: Ada}\n", "author: [", ""])
+def test_an_author_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "sources.yaml"
+    file.write_text(text)
+    with pytest.raises(SourcesError, match=r"sources.yaml:\d: "):
+        read_author(file)
