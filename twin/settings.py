@@ -100,6 +100,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     rerank: str = ""  # sentences, fastembed:MODEL or openai:MODEL (a server's /rerank); empty: none
     rerank_url: str = ""  # the server of openai:MODEL, ending in /v1
     rerank_key: str = ""  # of that server
+    allowed_emails: str = ""  # addresses, and domains as @example.org, that answers may show; separated by commas
     connect_timeout: Seconds = 3.0  # seconds to reach the model server
     first_token_timeout: Seconds = 60.0  # seconds until its first token
     idle_timeout: Seconds = 30.0  # seconds between two tokens

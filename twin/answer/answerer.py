@@ -19,6 +19,7 @@ from twin.answer.guard_in import Guards, guard_passages, guard_question
 from twin.answer.ports import Completer, Done, Event, Generator, Reranker, Searcher, TextEmbedder, TraceSink
 from twin.answer.prompt import Asked, Prompt, ask
 from twin.answer.recorder import OpenSpan, Recorder, ending, explain, short
+from twin.answer.redact import redact_passages
 from twin.answer.rerank import rerank
 from twin.answer.retrieve import retrieve
 from twin.answer.understand import expand, search_text, understand
@@ -41,6 +42,7 @@ class Plan:
     index: str = ""
     passages: tuple[Passage, ...] = ()
     marked: tuple[int, ...] = ()
+    redacted: tuple[str, ...] = ()  # kinds of what was replaced in the passages
     degraded: list[str] = field(default_factory=list)
 
 
@@ -119,7 +121,7 @@ class Answerer:
             raise failure from exc
 
     async def retrieve(self, question: Question) -> tuple[str, tuple[Passage, ...]]:
-        """The live index and the passages alone, without a trace. Raises AnswerError."""
+        """The live index and the passages alone, redacted as in an answer, without a trace. Raises AnswerError."""
         question, _ = guard_question(question, self.guards)
         index = await self._live()
         found = await self._search(Plan(question, (question.text,), question.filter, index), question.k)
@@ -210,6 +212,8 @@ class Answerer:
                 span.attributes["filter_dropped"] = True
                 plan.passages = await self._search(plan, limit)
             span.output = [_seen(passage) for passage in plan.passages]
+            if plan.redacted:
+                span.attributes["redacted"] = list(plan.redacted)
 
     async def _rerank(self, recorder: Recorder, plan: Plan) -> None:
         if self.reranker is None or not plan.passages:
@@ -229,8 +233,9 @@ class Answerer:
         return index
 
     async def _search(self, plan: Plan, limit: int) -> tuple[Passage, ...]:
+        """Passages without secrets: what no later step has seen, none of them can give away, to nobody."""
         try:
-            return await retrieve(
+            found = await retrieve(
                 plan.queries, embedder=self.embedder, searcher=self.searcher, index=plan.index, filter=plan.filter, limit=limit
             )
         except EmbedderMismatchError as exc:
@@ -239,6 +244,8 @@ class Answerer:
             raise
         except TwinError as exc:
             raise UnavailableError(f"retrieval failed: {exc}") from exc
+        passages, plan.redacted = redact_passages(found, self.guards.emails)
+        return passages
 
     def _degrade(self, span: OpenSpan, plan: Plan, error: TwinError) -> None:
         span.degrade(error)

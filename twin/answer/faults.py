@@ -158,7 +158,11 @@ def _broken_off(seen: _Seen) -> Fault | None:
 
 
 def _removed(seen: _Seen) -> Fault | None:
-    removed = (seen.output("guard_out") or {}).get("removed")
+    """What the guard took from the answer, and what had been taken from the passages where the answer repeats them."""
+    answer = seen.trace.spans[0].output
+    text = str(answer.get("text", "")) if isinstance(answer, Mapping) else ""
+    removed = [*((seen.output("guard_out") or {}).get("removed") or ())]
+    removed += [kind for kind in seen.attribute("retrieve", "redacted", ()) if f"[redacted: {kind}]" in text]
     return Fault("guard_out", "text was removed", ", ".join(dict.fromkeys(removed))) if removed else None
 
 

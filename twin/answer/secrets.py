@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 # Everything a key, token, address or URL with credentials is written with; any other character ends a run.
 RUN_CHARACTERS = r"A-Za-z0-9\u00c0-\u024f_\-./+=@%~:\\"
+SHORTEST = 15  # characters of a key; an address may be shorter, and has an @
+OPAQUE = 24  # characters from which a value without a shape of its own can be a secret
 
 _SHAPES = {
     "AWS access key": r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",
@@ -28,8 +30,13 @@ _SHAPES = {
     "e-mail address": r"(?<![A-Za-z0-9\u00c0-\u024f._%+\-:/@])[A-Za-z0-9\u00c0-\u024f._%+\-]{1,64}"
     r"@(?:[A-Za-z0-9\u00c0-\u024f](?:[A-Za-z0-9\u00c0-\u024f\-]{0,62})\.){1,8}[A-Za-z\u00c0-\u024f]{2,24}",
 }
+# What a secret cannot be without: looked for first in whole texts, as substrings are found eight times as fast as patterns.
+_MARKS = ("@", "sk-", "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "eyJ", "xox", "glpat-", "pypi-", "-----BEGIN")
+_MARKS_JOINED = ("k_live_", "k_test_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_", "twin_")
+_NAMES = ("secret", "token", "passw", "apikey", "api_key", "accesskey", "access_key")
 _GROUPS = {f"g{number}": kind for number, kind in enumerate(_SHAPES)}
 _ANY = re.compile("|".join(f"(?P<g{number}>{shape})" for number, shape in enumerate(_SHAPES.values())))
+_RUN = re.compile(f"[{RUN_CHARACTERS}]+")
 _HINT = re.compile(r"[@_\-]|AKIA|ASIA|ABIA|ACCA|AIza|eyJ")
 _NAMED = re.compile(r"(?:secret|token|passwd|password|api_?key|access_?key)[A-Za-z0-9_\-]*[=:]*\Z", re.IGNORECASE)
 _ASSIGNED = re.compile(
@@ -51,8 +58,23 @@ class Secret:
     end: int
 
 
+def may_hold(text: str) -> bool:
+    """Whether a secret can be anywhere in `text`. Most texts hold none, and this says so ten times as fast as the guard."""
+    marks = (*_MARKS, *_MARKS_JOINED) if "_" in text else _MARKS
+    if not any(mark in text for mark in marks):
+        low = text.casefold()
+        if not any(name in low for name in _NAMES):
+            return False
+    if "-----BEGIN" in text:
+        return True
+    long = [run for run in _RUN.findall(text) if len(run) >= SHORTEST or "@" in run]
+    return any(_OPAQUE.fullmatch(run) or any(find(run)) for run in long)
+
+
 def find(run: str, emails: frozenset[str] = frozenset()) -> Iterator[Secret]:
     """Secrets in one run, from left to right. `emails` are addresses and domains (`@example.org`) that may be shown."""
+    if len(run) < SHORTEST and "@" not in run:  # most runs are words
+        return
     if not _HINT.search(run) and not _ASSIGNED.search(run):
         return
     end = 0
@@ -77,6 +99,8 @@ def _assigned(run: str) -> Iterator[Secret]:
 
 def is_named_secret(before: str, gap: str, run: str) -> bool:
     """Whether `run` is an opaque value right after a word like `secret_access_key`, with only ` = " '` between them."""
+    if len(run) < OPAQUE:
+        return False
     return bool(_NAMED.search(before)) and not gap.strip(" =:\"'`") and bool(_OPAQUE.fullmatch(run))
 
 

@@ -14,6 +14,7 @@ from twin.errors import SettingsError, SourcesError
 
 if TYPE_CHECKING:
     from twin.answer.answerer import Answerer
+    from twin.answer.guard_in import Guards
     from twin.answer.ports import Reranker, TextEmbedder
     from twin.answer.prompt import Prompt
     from twin.drivers.openai.generator import OpenAIGenerator
@@ -63,7 +64,8 @@ async def answering(here: Place) -> AsyncIterator[Answering]:
     async with AsyncExitStack() as stack:
         index = await stack.enter_async_context(indexes(here))
         model = await stack.enter_async_context(embedder(here))
-        sinks = await _sinks(here, stack)
+        guards = _guards(here)
+        sinks = await _sinks(here, stack, guards)
         pinned = release(here)
         model_server = await generator(here, stack, pinned)
         answerer = Answerer(
@@ -76,13 +78,14 @@ async def answering(here: Place) -> AsyncIterator[Answering]:
             understanding=s.understand and model_server is not None,
             expansions=s.expand if model_server else 0,
             prompt=_prompt(here),
+            guards=guards,
             release=pinned.id if pinned else "local",
         )
         yield Answering(answerer, index, model, sinks, model_server, pinned)
 
 
 def _prompt(here: Place) -> Prompt:
-    """The prompt, in the name of the sources' author. Who serves an index alone may have no sources: it answers all the same."""
+    """The prompt, in the name of the sources' author. Who serves an index alone may have no sources, and still answers."""
     from twin.answer.prompt import Prompt
     from twin.documents.declare import read_author
 
@@ -95,18 +98,34 @@ def _prompt(here: Place) -> Prompt:
     return replace(asked, author=author.name) if author else asked
 
 
-async def _sinks(here: Place, stack: AsyncExitStack) -> Sinks:
+def _guards(here: Place) -> Guards:
+    """The guards, with the addresses that answers may show. Raises SettingsError for what is none."""
+    from twin.answer.guard_in import Guards
+
+    allowed = [one.strip().casefold() for one in here.settings.allowed_emails.split(",") if one.strip()]
+    for one in allowed:
+        name, at, domain = one.rpartition("@")
+        if not at or "." not in domain or "@" in name or " " in one:
+            raise SettingsError(f"allowed_emails: {one!r} is neither an address nor a domain written @example.org")
+    return Guards(emails=frozenset(allowed))
+
+
+async def _sinks(here: Place, stack: AsyncExitStack, guards: Guards) -> Sinks:
+    from functools import partial
+
+    from twin.answer.redact import redact_trace
     from twin.drivers.sqlite.traces import TraceStore
 
     s = here.settings
-    local = TraceStore(here.made() / "traces.db", kept=s.traces_kept)
+    redact = partial(redact_trace, emails=guards.emails)
+    local = TraceStore(here.made() / "traces.db", kept=s.traces_kept, redact=redact)
     await local.open()
     stack.push_async_callback(local.close)
     if not s.opik_url:
         return Sinks(local, None)
     from twin.drivers.opik.sender import OpikSender
 
-    opik = OpikSender(s.opik_url, key=s.opik_key, workspace=s.opik_workspace, project=s.opik_project)
+    opik = OpikSender(s.opik_url, key=s.opik_key, workspace=s.opik_workspace, project=s.opik_project, redact=redact)
     stack.callback(opik.close)
     return Sinks(local, opik)
 

@@ -88,6 +88,12 @@ def post(address: str, path: str, body: Any) -> Any:
         return json.loads(reply.read())
 
 
+def get(address: str, path: str) -> Any:
+    """What the gateway says there, in JSON."""
+    with urllib.request.urlopen(address + path, timeout=30) as reply:
+        return json.loads(reply.read())
+
+
 def chat(address: str, question: str, **more: Any) -> Any:
     """One answer, not streamed."""
     return post(address, "/v1/chat/completions", {"model": "twin", "messages": [{"role": "user", "content": question}], **more})

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.doubles.model_server import ModelServer
-from tests.integration.cli.running import chat, serving, told, twin
+from tests.doubles.opik import OpikDouble
+from tests.integration.cli.running import chat, get, post, serving, told, twin
 
 ADA = "author: {id: ada, name: Ada Example}\nsources:\n  - {kind: files, name: notes, path: notes}\n"
+KEY, ADDRESS = "sk-proj-" + "a1B2c3D4e5F6" * 3, "ada@corp.org"
+HARBOUR = f"# Harbour\n\nThe harbour's crane is run with the key {KEY}. Its keeper is {ADDRESS}, who lost it twice.\n"
 OFF_TOPIC = "Quantum chromodynamics lattice gauge?"
 NOTES = {
     "tombstones.md": "# Tombstones\n\nA tombstone marks a document that is gone. The index drops it at the next build.\n",
@@ -73,3 +77,52 @@ def test_without_readable_sources_the_twin_answers_and_says_whose_name_is_missin
     assert words in done.stderr
     with serving(notes) as (address, _):
         assert "degrees" in chat(address, "How hot must the water for oolong be?")["choices"][0]["message"]["content"]
+
+
+@pytest.fixture(scope="module")
+def harbour(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A twin with a note that holds a key and an address, never changed but by its traces."""
+    folder = shutil.copytree(made, tmp_path_factory.mktemp("harbour") / "twin")
+    (folder / "notes" / "harbour.md").write_text(HARBOUR)
+    twin(folder, "documents", "sync")
+    twin(folder, "index", "build", "--switch")
+    return folder
+
+
+CRANE = "With which key is the harbour's crane run, and who is its keeper?"
+
+
+def held(value: object) -> list[str]:
+    """What of the key and the address is in `value`."""
+    return [secret for secret in (KEY, ADDRESS) if secret in json.dumps(value)]
+
+
+def test_a_key_in_a_note_is_shown_by_no_way_out(harbour: Path) -> None:
+    answer = told(harbour, "ask", CRANE)
+    assert "[redacted: API key]" in answer["text"]
+    assert held(answer) == []
+    shown = told(harbour, "traces", "show", answer["trace"])
+    assert held(shown) == []
+    assert shown["fault"]["reason"] == "text was removed"
+    with OpikDouble() as opik, serving(harbour, TWIN_OPIK_URL=opik.url) as (address, process):
+        reply = chat(address, f"{CRANE} Is it {KEY}?")
+        assert "[redacted: e-mail address]" in reply["twin"]["passages"][0]["text"]
+        found = post(address, "/v1/retrieve", {"query": CRANE})
+        trace = get(address, f"/v1/traces/{reply['twin']['trace']}")
+        process.terminate()
+        process.wait(30)
+    assert held([reply, found, trace, opik.traces, opik.spans]) == []
+    assert len(opik.traces) == 1
+    assert KEY.encode() not in b"".join(file.read_bytes() for file in harbour.glob(".twin/traces.db*"))
+
+
+def test_an_allowed_address_is_shown_by_every_way_out(harbour: Path) -> None:
+    allowed = {"TWIN_ALLOWED_EMAILS": f"someone@else.org, {ADDRESS.upper()}"}
+    answer = told(harbour, "ask", CRANE, **allowed)
+    assert held(answer) == [ADDRESS]
+    assert held(told(harbour, "traces", "show", answer["trace"], **allowed)) == [ADDRESS]
+
+
+def test_what_is_no_address_cannot_be_allowed(harbour: Path) -> None:
+    refused = twin(harbour, "ask", CRANE, status=2, TWIN_ALLOWED_EMAILS="@corp.org, ada")
+    assert "allowed_emails: 'ada' is neither" in refused.stderr

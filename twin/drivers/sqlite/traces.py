@@ -36,17 +36,29 @@ CREATE INDEX scores_by_time ON scores (at)
 
 
 class TraceStore:
-    """The last `kept` traces of all processes that share `path`. `put` never waits; what does not fit `dropped` counts."""
+    """The last `kept` traces of all processes that share `path`. `put` never waits; what does not fit `dropped` counts.
 
-    def __init__(self, path: Path, *, kept: int = 10_000, queue: int = 1000, clock: Callable[[], float] = time.time) -> None:
+    `redact` changes a trace before it is kept, in the thread that writes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        kept: int = 10_000,
+        queue: int = 1000,
+        clock: Callable[[], float] = time.time,
+        redact: Callable[[Trace], Trace] | None = None,
+    ) -> None:
         self._database = Database(path, _SCHEMA)
         self._kept = kept
+        self._redact = redact or (lambda trace: trace)
         self._queue: deque[Trace] = deque()
+        self._unwritten: dict[str, Trace] = {}  # those in the queue and those that are just being written
         self._limit = queue
         self._clock = clock
         self._waiting = asyncio.Event()
         self._written = asyncio.Condition()
-        self._pending = 0
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
 
@@ -71,14 +83,14 @@ class TraceStore:
             self.dropped += 1
             return
         self._queue.append(trace)
-        self._pending += 1
+        self._unwritten[trace.id] = trace
         self._waiting.set()
 
     async def flush(self, seconds: float = 5.0) -> bool:
         """Whether all that was put is written, or was counted as dropped, in time."""
         try:
             async with asyncio.timeout(seconds), self._written:
-                await self._written.wait_for(lambda: self._pending == 0)
+                await self._written.wait_for(lambda: not self._unwritten)
         except TimeoutError:
             return False
         return True
@@ -93,14 +105,21 @@ class TraceStore:
         return await self._database.read(lambda db: _read(db, "ORDER BY seq DESC LIMIT ?", (limit,)))
 
     async def get(self, id: str) -> Trace | None:
-        """The trace whose id is `id` or begins with it. Raises StoreError when several do."""
+        """The trace whose id is `id` or begins with it; one that is still to be written by its whole id alone.
+
+        Raises StoreError when several begin so.
+        """
         low = id.strip().lower()
+        waiting = self._unwritten.get(low)
         found = await self._database.read(
             lambda db: _read(db, "WHERE id >= ? AND id < ? ORDER BY id LIMIT 3", (low, low + "g"))
         )
         if len(found) > 1 and found[0].id != low:
             raise StoreError(f"several traces begin with {id!r} ({found[0].id}, {found[1].id} ...); give more of the id")
-        return found[0] if found else None
+        if found or waiting is None:
+            return found[0] if found else None
+        scores = await self._database.read(lambda db: _scores(db, low))
+        return _scored(await asyncio.to_thread(self._redact, waiting), scores)
 
     async def scored(self) -> AsyncGenerator[Trace, None]:
         """The traces that somebody scored, oldest first (their ids begin with the time), page by page. Raises StoreError."""
@@ -131,12 +150,13 @@ class TraceStore:
             self.dropped += len(batch)
             log.warning("traces were not kept", extra={"traces": len(batch), "reason": str(exc)})
         finally:
-            self._pending -= len(batch)
+            for trace in batch:
+                self._unwritten.pop(trace.id, None)
             async with self._written:
                 self._written.notify_all()
 
     def _insert(self, db: sqlite3.Connection, batch: Sequence[Trace]) -> int:
-        rows = [row for trace in batch if (row := _row(trace)) is not None]
+        rows = [row for trace in batch if (row := self._row(trace)) is not None]
         if rows:  # in one statement: between two, this thread waits 5 ms for a busy loop to let it go on
             places = ", ".join(["(?, ?, ?)"] * len(rows))
             values = [value for row in rows for value in row]
@@ -149,14 +169,13 @@ class TraceStore:
             )
         return len(batch) - len(rows)
 
-
-def _row(trace: Trace) -> tuple[str, float, bytes] | None:
-    try:
-        written = msgspec.json.encode(trace)
-        return trace.id, trace.spans[0].start, written if len(written) < _SMALL else zlib.compress(written, 1)
-    except (TypeError, UnicodeEncodeError, IndexError) as exc:
-        log.warning("a trace cannot be written as JSON", extra={"trace": trace.id, "reason": str(exc)})
-        return None
+    def _row(self, trace: Trace) -> tuple[str, float, bytes] | None:
+        try:
+            written = msgspec.json.encode(self._redact(trace))
+            return trace.id, trace.spans[0].start, written if len(written) < _SMALL else zlib.compress(written, 1)
+        except (TypeError, UnicodeEncodeError, IndexError) as exc:
+            log.warning("a trace cannot be written as JSON", extra={"trace": trace.id, "reason": str(exc)})
+            return None
 
 
 def _read(db: sqlite3.Connection, which: str, parameters: Sequence[object]) -> list[Trace]:
