@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from services.gateway import wire
 from services.gateway.admit import Place
 from services.gateway.http import Request, convert, decode
-from services.gateway.state import TRACE_ID, Gateway
+from services.gateway.state import TRACE_BEGUN, TRACE_ID, Gateway
 from twin.errors import AnswerError, QuestionError, TwinError
 from twin.records import Filter, Question
 
@@ -118,11 +118,15 @@ async def feedback(state: Gateway, request: Request) -> None:
 async def trace(state: Gateway, request: Request) -> None:
     """One trace, with the step at fault where a rule can tell."""
     wanted = request.scope["path"].rpartition("/")[2]
-    found = await state.traces.get(wanted) if TRACE_ID.fullmatch(wanted) else None
+    found = await state.traces.get(wanted) if TRACE_BEGUN.fullmatch(wanted) else None
     if found is None:
-        raise AnswerError("there is no such trace; only the newest are kept", status=404, code="trace_not_found")
-    fault = state.find_fault(found) if state.find_fault else None
+        raise _no_trace()
+    fault = await state.find_fault(found) if state.find_fault else None
     await request.json(200, wire.trace(found, [fault] if fault else []))
+
+
+def _no_trace() -> AnswerError:
+    return AnswerError("there is no such trace; only the newest are kept", status=404, code="trace_not_found")
 
 
 async def healthz(_state: Gateway, request: Request) -> None:

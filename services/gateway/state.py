@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from twin.records import Fault, Trace
 
 PAGE = Path(__file__).parent / "page"
-TRACE_ID = re.compile(r"[0-9a-f-]{8,36}")
+TRACE_BEGUN = re.compile(r"[0-9a-f-]{8,36}")
+TRACE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Traces(Protocol):
@@ -56,7 +57,8 @@ class Gateway:
     upstream_headers: Mapping[str, str] = field(default_factory=dict)
     standing: Standing | None = None  # None: no release and no candidate to be held to
     on_feedback: Callable[[str, str, float, str], None] | None = None  # a second place for scores, which never waits
-    find_fault: Callable[[Trace], Fault | None] | None = None
+    find_fault: Callable[[Trace], Awaitable[Fault | None]] | None = None
+    passages: int = 6  # for who does not ask for a number
     metrics: Metrics = field(default_factory=Metrics)
     rates: RateLimits = field(default_factory=RateLimits)
     page: Path = PAGE

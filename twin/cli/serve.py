@@ -17,6 +17,7 @@ from twin.cli.place import Place, place, started
 if TYPE_CHECKING:
     from services.gateway.state import Gateway
     from twin.cli.answering import Answering
+    from twin.records import Fault, Trace
 
 HostOption = Annotated[str, typer.Option(help="Address to listen on; off loopback a key is needed.", show_default="host")]
 PortOption = Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default="port")]
@@ -78,9 +79,12 @@ def _said_ready(address: str) -> None:
 async def _gateway(here: Place, parts: Answering, stack: AsyncExitStack) -> Gateway:
     from services.gateway.limits import Admission
     from services.gateway.state import Gateway
-    from twin.answer.faults import find_fault
+    from twin.cli.faults import USUAL, fault_of
     from twin.cli.standing import canary, standing
     from twin.cli.wiring import keys
+
+    async def find_fault(trace: Trace) -> Fault | None:
+        return await fault_of(here, trace, await parts.sinks.local.list(USUAL))
 
     s = here.settings
     held = await standing(here, parts, stack)

@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
+from twin.cli.faults import USUAL, fault_of
 from twin.cli.output import Output, OutputOption, console, safe, short, show, table
 from twin.cli.place import Place, place
 from twin.errors import StoreError
-from twin.records import Fault, Span, Trace
+from twin.records import Span, Trace
 
 app = typer.Typer(help="Traces of answers.", no_args_is_help=True, rich_markup_mode=None)
 
 SHOWN = 18  # characters of an id: the millisecond, and enough to tell two of the same one apart
-USUAL = 200  # newest traces that say what is usual
 
 
 @app.callback()
@@ -92,7 +92,7 @@ def show_trace(
     found = asyncio.run(_read(here, wanted=trace))
     if not found:
         raise StoreError(f"there is no trace {trace!r}: `twin traces list` shows those that are kept")
-    fault = asyncio.run(_fault(here, found[0]))
+    fault = asyncio.run(fault_of(here, found[0], asyncio.run(_read(here, limit=USUAL))))
     if not show({"trace": found[0], "fault": fault}, output):
         _draw(found[0], full=full)
         if fault:
@@ -121,16 +121,3 @@ def _draw(trace: Trace, *, full: bool) -> None:
     console().print(nodes[root.id])
     if scores := _scores(trace):
         console().print(safe(f"{scores}  {trace.comment}"))
-
-
-async def _fault(here: Place, trace: Trace) -> Fault | None:
-    """The step at fault, by rules that know the usual ranges of this twin and which documents are still live."""
-    from twin.answer.faults import documents_of, find_fault, usual_ranges
-    from twin.cli.wiring import documents
-
-    live: dict[str, str] = {}
-    async with documents(here) as store:
-        for identity in documents_of(trace):
-            if document := await store.get(identity):
-                live[identity] = document.content_hash
-    return find_fault(trace, usual_ranges(await _read(here, limit=USUAL)), live)

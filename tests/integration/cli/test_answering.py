@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,35 @@ def test_an_allowed_address_is_shown_by_every_way_out(harbour: Path) -> None:
 def test_what_is_no_address_cannot_be_allowed(harbour: Path) -> None:
     refused = twin(harbour, "ask", CRANE, status=2, TWIN_ALLOWED_EMAILS="@corp.org, ada")
     assert "allowed_emails: 'ada' is neither" in refused.stderr
+
+
+def test_the_gateway_names_a_stale_document_as_the_command_does(notes: Path) -> None:
+    with serving(notes, TWIN_PASSAGES="2") as (address, _):
+        reply = chat(address, "What is a tombstone?")
+        assert len(reply["twin"]["passages"]) == 2
+        assert len(post(address, "/v1/retrieve", {"query": "tombstone"})["data"]) == 2
+        at = f"/v1/traces/{reply['twin']['trace']}"
+        assert get(address, at)["faults"] == []
+        (notes / "notes" / "tombstones.md").write_text("# Tombstones\n\nA tombstone is dropped after a month.\n")
+        twin(notes, "documents", "sync")
+        (fault,) = get(address, at)["faults"]
+        assert (fault["step"], fault["reason"]) == ("retrieve", "a passage's document has changed since")
+    assert told(notes, "traces", "show", reply["twin"]["trace"])["fault"] == fault
+
+
+def test_a_gateway_without_the_documents_calls_none_of_them_gone(notes: Path) -> None:
+    (notes / ".twin" / "documents.db").unlink()
+    with serving(notes) as (address, _):
+        trace = chat(address, "What is a tombstone?")["twin"]["trace"]
+        assert get(address, f"/v1/traces/{trace}")["faults"] == []
+        assert post(address, "/v1/feedback", {"trace": trace, "score": "up"})["score"] == 1
+
+
+def test_feedback_and_trace_are_there_at_once_after_the_answer(notes: Path) -> None:
+    with serving(notes) as (address, _):
+        for _ in range(20):
+            trace = chat(address, "What is a tombstone?")["twin"]["trace"]
+            assert post(address, "/v1/feedback", {"trace": trace, "score": "down"})["score"] == -1
+            assert get(address, f"/v1/traces/{trace}")["scores"] == {"feedback": -1}
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            post(address, "/v1/feedback", {"trace": "00000000-0000-7000-8000-000000000000", "score": "up"})

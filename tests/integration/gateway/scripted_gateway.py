@@ -106,7 +106,9 @@ class ScriptedTwin:
             raise RuntimeError("scripted: a defect in mid-stream")
         if script.error:
             raise UpstreamError(script.error)
-        yield Done(script.record(), trace(Span(id="a", parent="", name="answer", start=0, end=1)))
+        left = trace(Span(id="a", parent="", name="answer", start=0, end=1), id=script.trace)
+        self.kept.setdefault(script.trace, left)
+        yield Done(script.record(), left)
 
     async def _hang(self) -> None:
         try:
@@ -119,6 +121,9 @@ class ScriptedTwin:
         if self.full:
             raise StoreError(self.full)
         self.votes.append((trace_id, value, comment))
+
+    async def find_fault(self, _: Trace) -> Fault | None:
+        return self.fault
 
     async def get(self, id: str) -> Trace | None:
         return self.kept.get(id)
@@ -135,7 +140,7 @@ class Served:
         everything: Any = twin
         self.state = Gateway(
             answerer=everything, searcher=everything, embedder=everything, embedder_name="e", sink=everything, traces=everything,
-            keys=self.keys, admission=Admission(8, 8, 5), release=RELEASE, find_fault=lambda _: twin.fault,
+            keys=self.keys, admission=Admission(8, 8, 5), release=RELEASE, find_fault=twin.find_fault,
         )  # fmt: skip
         self.server = uvicorn.Server(config(self.state))
         self.loop: asyncio.AbstractEventLoop | None = None
