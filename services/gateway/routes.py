@@ -107,7 +107,9 @@ async def feedback(state: Gateway, request: Request) -> None:
     """Keep a score for a trace, instead of an earlier one."""
     given = convert(decode(await request.body()), Feedback)
     if not TRACE_ID.fullmatch(given.trace):
-        raise QuestionError("trace: is no trace id; it stands in the answer's twin.trace", param="trace")
+        raise QuestionError("trace: is no whole trace id; it stands in the answer's twin.trace", param="trace")
+    if await state.traces.get(given.trace) is None:
+        raise _no_trace()
     value = UP_DOWN[given.score] if isinstance(given.score, str) else given.score
     await state.traces.score(given.trace, "feedback", value, given.comment)
     if state.on_feedback:

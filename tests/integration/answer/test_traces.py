@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -162,4 +163,19 @@ async def test_a_killed_process_leaves_whole_traces(tmp_path):
     traces = await store.list(100)
     assert len(traces) >= written
     assert all(trace.spans[0].output["text"] == "Yes [1]" for trace in traces)
+    await store.close()
+
+
+async def test_a_trace_is_there_before_it_is_written_redacted_and_with_its_score(tmp_path):
+    store = TraceStore(tmp_path / "traces.sqlite3", redact=lambda trace: replace(trace, comment="redacted"))
+    await store.open()
+    (id,) = await answered(store)
+    await store.score(id, "thumbs", 1.0)
+    found = await store.get(id)
+    assert (found.id, found.comment, found.scores) == (id, "redacted", {"thumbs": 1.0})
+    assert await store.count() == 0
+    await store.flush()
+    assert (await store.get(id)).comment == "redacted"
+    assert await store.count() == 1
+    assert store.dropped == 0
     await store.close()

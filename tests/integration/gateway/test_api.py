@@ -194,6 +194,7 @@ def test_without_keys_other_hosts_and_other_sites_are_refused(served: Served) ->
 
 
 def test_feedback_is_kept_and_wrong_feedback_named(served: Served, twin: ScriptedTwin) -> None:
+    call(served, "POST", "/v1/chat/completions", asked())
     assert call(served, "POST", "/v1/feedback", {"trace": TRACE, "score": "down", "comment": "no"})[0] == 200
     assert twin.votes == [(TRACE, -1.0, "no")]
     for wrong in ({"trace": TRACE, "score": 2}, {"trace": "../x", "score": 1}, {"score": 1}, {"trace": TRACE, "score": "meh"}):

@@ -37,7 +37,7 @@ FIELDS: list[tuple[str, str, list[Any]]] = [
     ("/v1/chat/completions", "twin.filter", [*OBJECT, {"autor": "x"}]),
     *[("/v1/chat/completions", f"twin.filter.{name}", [*TEXT, None]) for name in ("author", "kind", "source")],
     ("/v1/retrieve", "query", [*TEXT, None, ""]),
-    ("/v1/retrieve", "k", [*NUMBER, None, 0, -1, 101, 10**30]),
+    ("/v1/retrieve", "k", [*NUMBER, 0, -1, 101, 10**30]),
     ("/v1/retrieve", "filter", [*OBJECT, {"autor": "x"}]),
     ("/v1/retrieve", "filter.author", [*TEXT, None]),
     ("/v1/embeddings", "input", [None, 3, {}, [], [3], [None], [["x"]]]),
@@ -126,7 +126,8 @@ async def test_votes_that_cannot_be_kept_are_not_said_to_be(gate: Gate, monkeypa
         raise StoreError("traces.db: the disk is full")
 
     monkeypatch.setattr(gate.sink, "score", full)
-    reply = await gate.call("POST", "/v1/feedback", ROUTES["/v1/feedback"])
+    given = ROUTES["/v1/feedback"] | {"trace": (await gate.ask()).headers["x-twin-trace"]}
+    reply = await gate.call("POST", "/v1/feedback", given)
     assert (reply.status, "the disk is full" in reply.raw.decode()) == (503, True)
 
 
