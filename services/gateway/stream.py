@@ -23,6 +23,7 @@ class Stream:
         self._begun = time.perf_counter()
         self._created = int(time.time())
         self._role: dict[str, Any] = {"role": "assistant"}
+        self._annotations: list[Any] = []  # the model server's own, which come with ours
 
     async def delta(self, said: Delta) -> None:
         """Send a piece of text, or the model's own fields."""
@@ -30,7 +31,10 @@ class Stream:
             self._state.metrics.first_token.labels(self._model).observe(time.perf_counter() - self._begun)
             await self._start()
         content = {"content": said.text} if said.text else {}
-        await self._request.send(event(self._chunk({**self._role, **content, **(said.raw or {})})))
+        raw = dict(said.raw or {})
+        if isinstance(theirs := raw.pop("annotations", None), list):
+            self._annotations += theirs
+        await self._request.send(event(self._chunk({**self._role, **content, **raw})))
         self._role = {}
 
     async def done(self, ended: Done) -> None:
@@ -39,7 +43,7 @@ class Stream:
         self._state.metrics.answered(answer, ended.trace, self._model)
         if not self._request.started:
             await self._start()
-        cited = {**self._role, "content": "", "annotations": [wire.annotation(one) for one in answer.citations]}
+        cited = {**self._role, "content": "", "annotations": wire.annotated(answer.citations, self._annotations)}
         last = self._chunk(cited) | {"twin": wire.about(answer)}
         parts = [event(last), event(self._chunk({}, answer.finish_reason))]
         if self._include_usage:

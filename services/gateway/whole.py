@@ -25,6 +25,8 @@ class Whole:
             elif key == "tool_calls" and isinstance(value, list):
                 for call in value:
                     self._merge(call)
+            elif key == "annotations":
+                self._message.setdefault(key, []).extend(value if isinstance(value, list) else ())
             elif isinstance(value, str) and isinstance(self._message.get(key), str):
                 self._message[key] += value
             else:

@@ -128,6 +128,12 @@ def annotation(citation: Citation) -> dict[str, Any]:
     return {"type": "url_citation", "url_citation": cited, "twin": {"number": citation.number, "chunk": chunk.id}}
 
 
+def annotated(citations: Sequence[Citation], theirs: Sequence[Any] = ()) -> list[Any]:
+    """Our citations, then the model server's annotations of other types: a citation of its own names none of our passages."""
+    kept = [one for one in theirs if isinstance(one, Mapping) and one.get("type") != "url_citation"]
+    return [*(annotation(one) for one in citations), *kept]
+
+
 def passage(found: Passage) -> dict[str, Any]:
     """A passage as /v1/retrieve gives it."""
     chunk = found.chunk
@@ -179,13 +185,16 @@ def chunk(id: str, created: int, delta: Mapping[str, Any], finish: str | None = 
 
 
 def completion(answer: Answer, created: int, message: Mapping[str, Any], logprobs: Any = None) -> dict[str, Any]:
-    """A whole answer; `message` holds raw fields of the provider (tool calls), `logprobs` what it said of its tokens."""
+    """A whole answer; `message` holds raw fields of the provider (tool calls), `logprobs` what it said of its tokens.
+
+    Their `annotations` are a list of any kind.
+    """
     told = {"logprobs": logprobs} if logprobs else {}
     said = {
         "role": "assistant",
-        "content": answer.text,
-        "annotations": [annotation(one) for one in answer.citations],
         **message,
+        "content": answer.text,
+        "annotations": annotated(answer.citations, message.get("annotations") or ()),
     }
     return {
         "id": f"chatcmpl-{answer.trace}",
