@@ -43,7 +43,7 @@ async def chat(state: Gateway, request: Request) -> None:
 
 def _answering_model(state: Gateway, asked: wire.Chat) -> str:
     """Who answers: whom the request names, or whoever the conversation is given to. Raises AnswerError for a stranger."""
-    named, canary = asked.request.model, state.answerer.canary
+    named, canary = asked.request.model or "", state.answerer.canary
     if canary and named == canary.generator.model:
         return named
     if named not in {wire.MODEL, "", state.answerer.model, *((state.upstream.model,) if state.upstream else ())}:

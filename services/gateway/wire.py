@@ -14,7 +14,7 @@ from twin.errors import AnswerError, QuestionError
 from twin.records import Answer, Citation, Fault, Filter, Message, Passage, Question, Trace, Usage
 
 MODEL = "twin"
-OURS = frozenset({"messages", "model", "stream", "stream_options", "twin"})  # the rest is the model server's
+OURS = frozenset({"messages", "model", "stream", "twin"})  # the rest is the model server's
 
 
 class TwinFilter(Struct, forbid_unknown_fields=True):
@@ -51,7 +51,7 @@ class ChatRequest(Struct):
     """The fields the gateway reads; all others go to the model server untouched."""
 
     messages: Annotated[list[ChatMessage], Meta(min_length=1)]
-    model: str = MODEL
+    model: str | None = MODEL
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Annotated[int, Meta(ge=1)] | None = None

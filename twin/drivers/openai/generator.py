@@ -52,7 +52,8 @@ class OpenAIGenerator:
                 async for piece in pieces:
                     yield piece
         except UpstreamError as exc:
-            if not (self._asks_usage and "stream_options" in str(exc)):
+            theirs = bool(_options(parameters))  # what the caller put there may be what is refused: theirs to hear
+            if theirs or not (self._asks_usage and "stream_options" in str(exc)):
                 raise
         else:
             return
@@ -78,10 +79,7 @@ class OpenAIGenerator:
 
     def _body(self, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> dict[str, Any]:
         body = {**parameters, "model": self.model, "messages": messages, "stream": True}
-        options = parameters.get("stream_options")
-        options = dict(options) if isinstance(options, Mapping) else {}
-        if self._asks_usage:
-            options["include_usage"] = True
+        options = _options(parameters) | ({"include_usage": True} if self._asks_usage else {})
         body.pop("stream_options", None)
         return body | ({"stream_options": options} if options else {})
 
@@ -122,3 +120,9 @@ class OpenAIGenerator:
                 break
         if not finished:
             raise UpstreamError(f"the model server at {self.server.shown} ended the answer early", code="upstream_broke_off")
+
+
+def _options(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The caller's own options of a stream. Whether usage comes is ours to ask."""
+    options = parameters.get("stream_options")
+    return {key: value for key, value in options.items() if key != "include_usage"} if isinstance(options, Mapping) else {}
