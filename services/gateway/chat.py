@@ -19,8 +19,6 @@ from twin.answer.ports import Delta, Done, Event
 from twin.answer.recorder import new_trace_id
 from twin.errors import AnswerError
 
-PASSAGES = 6
-
 
 async def chat(state: Gateway, request: Request) -> None:
     """Answer one chat."""
@@ -33,7 +31,7 @@ async def chat(state: Gateway, request: Request) -> None:
             async with Place(state, request):
                 await pass_through(state, request, sent, raw, adapter)
         return
-    asked = wire.chat_of(decode(raw), PASSAGES)
+    asked = wire.chat_of(decode(raw), state.passages)
     adapter = _answering_model(state, asked)
     work = _stream if asked.request.stream else _whole
     with counted(state, request, state.answerer.mode, adapter):

@@ -14,7 +14,7 @@ from services.gateway.admit import Place
 from services.gateway.http import Request, convert, decode
 from services.gateway.state import TRACE_BEGUN, TRACE_ID, Gateway
 from twin.errors import AnswerError, QuestionError, TwinError
-from twin.records import Filter, Question
+from twin.records import Question
 
 CREATED = 1_700_000_000  # OpenAI's clients want a time; a model of ours has none
 READY_SECONDS = 2.0  # for the model server's word; who probes does not wait as long as an asker
@@ -26,7 +26,7 @@ class Retrieve(Struct):
     """POST /v1/retrieve."""
 
     query: Annotated[str, Meta(min_length=1)]
-    k: Annotated[int, Meta(ge=1, le=100)] = 6
+    k: Annotated[int, Meta(ge=1, le=100)] | None = None
     filter: wire.TwinFilter | None = None
 
 
@@ -49,8 +49,7 @@ class Feedback(Struct):
 async def retrieve(state: Gateway, request: Request) -> None:
     """Passages without an answer."""
     asked = convert(decode(await request.body()), Retrieve)
-    wanted = asked.filter or wire.TwinFilter()
-    question = Question(asked.query, filter=Filter(wanted.author, wanted.kind, wanted.source), k=asked.k)
+    question = Question(asked.query, filter=wire.filter_of(asked.filter, "filter"), k=asked.k or state.passages)
     async with Place(state, request):
         index, found = await state.answerer.retrieve(question)
         await request.json(200, {"index": index, "release": state.release, "data": [wire.passage(one) for one in found]})

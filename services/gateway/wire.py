@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from services.gateway.http import convert
 from twin.errors import AnswerError, QuestionError
-from twin.records import Answer, Citation, Fault, Filter, Message, Passage, Question, Trace, Usage
+from twin.records import Answer, Citation, Fault, Filter, Kind, Message, Passage, Question, Trace, Usage
 
 MODEL = "twin"
 OURS = frozenset({"messages", "model", "stream", "twin"})  # the rest is the model server's
@@ -85,16 +85,24 @@ def chat_of(body: Mapping[str, Any], k: int) -> Chat:
     if asked < 0:
         raise QuestionError("messages: there is no message of the role user", param="messages")
     options = request.twin or TwinOptions()
-    chosen = options.filter or TwinFilter()
     question = Question(
         turns[asked].content,
         tuple(turns[:asked]),
-        Filter(chosen.author, chosen.kind, chosen.source),
+        filter_of(options.filter, "twin.filter"),
         options.k or k,
         options.thread,
         after=tuple(turns[asked + 1 :]),
     )
     return Chat(request, question, {key: value for key, value in body.items() if key not in OURS})
+
+
+def filter_of(given: TwinFilter | None, param: str) -> Filter:
+    """The filter that stands at `param`. Raises QuestionError for a kind that no document has."""
+    chosen = given or TwinFilter()
+    if chosen.kind and chosen.kind not in set(Kind):
+        said = f"{param}.kind: {chosen.kind[:60]!r} is none of {', '.join(Kind)}"
+        raise QuestionError(said, param=f"{param}.kind")
+    return Filter(chosen.author, chosen.kind, chosen.source)
 
 
 def no_model(name: str) -> AnswerError:

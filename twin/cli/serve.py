@@ -104,6 +104,7 @@ async def _gateway(here: Place, parts: Answering, stack: AsyncExitStack) -> Gate
         upstream_headers={"authorization": f"Bearer {s.model_key}"} if s.model_key else {},
         on_feedback=parts.sinks.opik.score if parts.sinks.opik else None,
         find_fault=find_fault,
+        passages=s.passages,
         connect_timeout=s.connect_timeout,
         first_token_timeout=s.first_token_timeout,
         idle_timeout=s.idle_timeout,
