@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ipaddress
 import math
 import resource
 import signal
@@ -112,31 +113,49 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises SettingsError off loopback without keys, or when the port is taken, and StoreError when the keys cannot be read.
+    Raises SettingsError off loopback without keys, or when the port is taken, StoreError when the keys cannot be read, and what
+    `on_ready` raises, which ends the server. It is given an address by which this machine reaches it.
     """
-    if not len(state.keys) and not is_loopback(host):
-        raise SettingsError(
-            f"{host} can be reached by others and there is no key: `twin keys create --name NAME --scope ask` makes one, "
-            "or serve on 127.0.0.1"
-        )
+    _need_a_key(state, host)
     sock = listen(host, port)
     open_many_files()
     state.loopback = is_loopback(host)
     server = _Server(config(state), state, drain_timeout)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{sock.getsockname()[1]}"
-    ready = asyncio.ensure_future(_say_ready(server, address, on_ready))
+    ready = asyncio.ensure_future(_say_ready(server, reached_at(host, sock.getsockname()[1]), on_ready))
     watching = asyncio.ensure_future(state.standing.watch()) if state.standing else None
     try:
         await server.serve(sockets=[sock])
         await ended(server.server_state.tasks)
     finally:
-        ready.cancel()
-        if watching:
-            watching.cancel()
         sock.close()
         if state.session is not None:
             await state.session.close()
+        await _over(ready, *((watching,) if watching else ()))
+    if not ready.cancelled():
+        ready.result()
+
+
+def _need_a_key(state: Gateway, host: str) -> None:
+    if not len(state.keys) and not is_loopback(host):
+        raise SettingsError(
+            f"{host} can be reached by others and there is no key: `twin keys create --name NAME --scope ask` makes one, "
+            "or serve on 127.0.0.1"
+        )
+
+
+async def _over(*tasks: asyncio.Task[None]) -> None:
+    """End tasks, and wait until they have tidied up."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def reached_at(host: str, port: int) -> str:
+    """Where this machine reaches a server that listens on `host`, which may stand for every address there is."""
+    with suppress(ValueError):
+        if ipaddress.ip_address(host).is_unspecified:
+            host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
@@ -153,7 +172,12 @@ async def _say_ready(server: uvicorn.Server, address: str, on_ready: Callable[[s
         await asyncio.sleep(0.01)
     gc.collect()
     gc.freeze()  # what was loaded stays: looking it all through again stops every stream for 30 ms
-    if on_ready:
+    if on_ready is None:
+        return
+    try:
         said = on_ready(address)
         if asyncio.iscoroutine(said):
             await said
+    except Exception:
+        server.should_exit = True
+        raise
