@@ -44,7 +44,10 @@ def steady_clock() -> Clock:
 
 
 class OpenSpan:
-    """A step that is running. As a context manager it closes itself and keeps the error that left it."""
+    """A step that is running. As a context manager it closes itself and keeps the error that left it.
+
+    A step that works now and then, while another waits, is entered each time: it lasts as long as its own work in all.
+    """
 
     __slots__ = (
         "attributes",
@@ -56,6 +59,7 @@ class OpenSpan:
         "name",
         "output",
         "parent",
+        "since",
         "start",
         "status",
         "usage",
@@ -68,17 +72,18 @@ class OpenSpan:
         self.parent = parent
         self.input = input
         self.output: Any = None
-        self.start = self.end = self.clock()
+        self.start = self.end = self.since = self.clock()
         self.status = "ok"
         self.error = ""
         self.usage: Usage | None = None
         self.attributes: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
+        self.since = self.clock()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.end = self.clock()
+        self.end += self.clock() - self.since
         if error is not None:
             self.status = "cancelled" if isinstance(error, CancelledError | GeneratorExit) else "error"
             self.error = self.error or explain(error)

@@ -51,6 +51,7 @@ class Filters:
     """The citation parser and the output guard in a row, and a guard for each channel beside the answer."""
 
     def __init__(self, writing: Writing) -> None:
+        self.cite_span, self.guard_span = writing.recorder.span("cite"), writing.recorder.span("guard_out")
         self.cite = CitationParser(len(writing.asked.passages)) if _wants_citations(writing) else None
         self.guard = self._guard = OutputGuard(canary=writing.canary, emails=writing.emails)
         self._writing = writing
@@ -61,11 +62,17 @@ class Filters:
     def text(self, text: str, *, final: bool = False) -> str:
         """Text that may go out."""
         if self.cite is not None:
-            text = self.cite.feed(text) + (self.cite.close() if final else "")
-        return self.guard.feed(text) + (self.guard.close() if final else "")
+            with self.cite_span:
+                text = self.cite.feed(text) + (self.cite.close() if final else "")
+        with self.guard_span:
+            return self.guard.feed(text) + (self.guard.close() if final else "")
 
     def raw(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """Raw fields that may go out; token probabilities wait for the end, as they spell out what a guard may remove."""
+        with self.guard_span:
+            return self._raw(raw)
+
+    def _raw(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         out = dict(raw)
         logprobs = out.pop("logprobs", None)
         if isinstance(logprobs, Mapping) and isinstance(logprobs.get("content"), list):
@@ -127,10 +134,9 @@ async def write(writing: Writing) -> AsyncGenerator[Delta, None]:
     """Deltas; afterwards `writing` holds the whole. Raises UpstreamError, EmbeddingError, QuestionError."""
     if writing.generator and writing.parameters.get("n") not in (None, 1):
         raise QuestionError("n: only one answer to a question can be given; leave it out", param="n")
-    filters = Filters(writing)
     parts: list[str] = []
-    recorder = writing.recorder
-    with recorder.span("generate") as generate, recorder.span("cite") as cite, recorder.span("guard_out") as guard:
+    with writing.recorder.span("generate") as generate:
+        filters = Filters(writing)
         generate.attributes["mode"] = "model" if writing.generator else "extractive"
         broken: AnswerError | None = None
         try:
@@ -152,7 +158,7 @@ async def write(writing: Writing) -> AsyncGenerator[Delta, None]:
             if broken is not None:
                 raise broken
         finally:
-            _finish(writing, filters, "".join(parts), (generate, cite, guard))
+            _finish(writing, filters, "".join(parts), generate)
 
 
 async def _pieces(writing: Writing) -> AsyncGenerator[Piece, None]:
@@ -185,9 +191,8 @@ def _take(writing: Writing, filters: Filters, piece: Piece, span: OpenSpan) -> D
     return Delta(text=filters.text(piece.text) if piece.text else "", raw=raw or None)
 
 
-def _finish(writing: Writing, filters: Filters, text: str, spans: tuple[OpenSpan, OpenSpan, OpenSpan]) -> None:
+def _finish(writing: Writing, filters: Filters, text: str, generate: OpenSpan) -> None:
     """Fill in the spans and `writing`, also for an answer that broke off."""
-    generate, cite, guard = spans
     writing.text = text
     edits = filters.guard.edits
     marks = filters.cite.marks if filters.cite else []
@@ -211,10 +216,10 @@ def _finish(writing: Writing, filters: Filters, text: str, spans: tuple[OpenSpan
         generate.attributes["nothing_found"] = True
     if filters.refused:
         generate.attributes["refused"] = True
-    cite.output = {"citations": len(writing.citations), "dropped": writing.dropped}
+    filters.cite_span.output = {"citations": len(writing.citations), "dropped": writing.dropped}
     if filters.cite is None:
-        cite.skip("the answer is JSON")
-    guard.output = {"removed": filters.removed(), "leaked": filters.leaked}
+        filters.cite_span.skip("the answer is JSON")
+    filters.guard_span.output = {"removed": filters.removed(), "leaked": filters.leaked}
 
 
 def _wants_citations(writing: Writing) -> bool:

@@ -348,3 +348,35 @@ async def test_a_thousand_questions_at_once_stay_apart():
 def test_events_are_deltas_and_done():
     assert Delta("x").text == "x"
     assert Kept() == []
+
+
+class Slow(Speaker):
+    """Waits before each piece."""
+
+    async def generate(self, messages, parameters):
+        for piece in self.pieces:
+            await asyncio.sleep(0.05)
+            if isinstance(piece, BaseException):
+                raise piece
+            yield Piece(text=piece)
+
+
+async def test_the_steps_beside_the_generation_take_the_time_of_their_own_work():
+    one = answerer(generator=Slow("Tombstones ", "mark ", "documents [3]."))
+    await told(one.answer(ASK))
+    steps = {span.name: span for span in one.sink[0].spans}
+    took = {name: span.end - span.start for name, span in steps.items()}
+    assert took["generate"] > 0.15
+    assert 0 < took["cite"] < 0.03
+    assert 0 < took["guard_out"] < 0.03
+    assert steps["cite"].end <= steps["generate"].end
+    assert sum(took.values()) - took["answer"] < took["answer"] + 0.05
+
+
+async def test_a_generation_that_fails_is_no_failure_of_the_steps_beside_it():
+    one = answerer(generator=Slow("Tombstones [3] ", UpstreamError("died")))
+    with pytest.raises(UpstreamError):
+        await told(one.answer(ASK))
+    steps = {span.name: span for span in one.sink[0].spans}
+    assert [steps[name].status for name in ("generate", "cite", "guard_out")] == ["error", "ok", "ok"]
+    assert steps["cite"].output == {"citations": 1, "dropped": 0}
