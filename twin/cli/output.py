@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,8 @@ class Output(enum.StrEnum):
     YAML = "yaml"
 
 
+# control characters but line feed and tab, bidirectional overrides and isolates, and halves of characters
+_DRIVING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How to print the result.")]
 
 
@@ -64,8 +67,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Se
 
 
 def safe(text: str) -> str:
-    """`text` without the control characters by which untrusted titles could drive a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+    """`text` without the characters by which untrusted titles could drive a terminal or turn its text around.
+
+    What only cannot be seen, as in emoji and in many scripts, stays.
+    """
+    return _DRIVING.sub("\ufffd", text)
 
 
 def say(text: str) -> None:
