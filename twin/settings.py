@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,9 @@ SECRETS = (
     "forge_token",
     "judge_key",
 )
+
+_SERVICE = re.compile(r"TWIN_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)")
+_SERVICE_PORT, _SERVICE_ADDRESS = re.compile(r"TWIN_(?:\w+_)?PORT"), re.compile(r"(?:tcp|udp|sctp)://")
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
@@ -151,11 +155,19 @@ def load(folder: Path, environ: Mapping[str, str]) -> Settings:
             raise SettingsError(f"{file}: {exc}") from exc
         origin = dict.fromkeys(values, str(file))
     for name, text in environ.items():
-        if name.startswith("TWIN_") and not name.startswith(("TWIN_TEST_", "TWIN_DEMO_")):
+        if name.startswith("TWIN_") and not name.startswith(("TWIN_TEST_", "TWIN_DEMO_")) and not _of_a_service(name, text):
             values[name[5:].lower()] = text
             origin[name[5:].lower()] = f"environment variable {name}"
     _refuse_unknown(origin)
     return _convert(values, origin)
+
+
+def _of_a_service(name: str, text: str) -> bool:
+    """Whether Kubernetes wrote this variable: it tells every container where each Service of its namespace is.
+
+    Of one named twin, or twin-model, these begin as settings do: TWIN_PORT=tcp://10.96.0.7:8400, TWIN_MODEL_SERVICE_HOST ...
+    """
+    return bool(_SERVICE.fullmatch(name) or (_SERVICE_PORT.fullmatch(name) and _SERVICE_ADDRESS.match(text)))
 
 
 def _refuse_unknown(origin: Mapping[str, str]) -> None:
