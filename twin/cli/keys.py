@@ -43,11 +43,23 @@ def create(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Make a key and print it: the only time it is shown."""
-    ends = expires.replace(tzinfo=UTC).isoformat() if expires else ""
-    key, token = Keys(place(context).made() / "keys.json").create(name, scope or ["ask"], per_minute=per_minute, expires=ends)
+    scopes, end = scope or ["ask"], expires.replace(tzinfo=UTC) if expires else None
+    _check(name, scopes, end)
+    kept = Keys(place(context).made() / "keys.json")
+    key, token = kept.create(name.strip(), scopes, per_minute=per_minute, expires=end.isoformat() if end else "")
     if not show({**_shown(key), "key": token}, output):
         say(f"key {key.id} for {key.name} ({', '.join(key.scopes)}); it is not shown again:")
         print(token)
+
+
+def _check(name: str, scopes: list[str], end: datetime | None) -> None:
+    """Raise a usage error for a key that nobody could tell from others, or that could never be used."""
+    if not name.strip():
+        raise typer.BadParameter("it is empty; say who or what the key is for", param_hint="--name")
+    if unknown := [one for one in scopes if one not in SCOPES]:
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(SCOPES)}", param_hint="--scope")
+    if end and end <= datetime.now(UTC):
+        raise typer.BadParameter(f"{end:%Y-%m-%d %H:%M} UTC has passed", param_hint="--expires")
 
 
 @app.command("list")
