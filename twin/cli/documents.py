@@ -12,7 +12,7 @@ import typer
 from twin.cli.output import Output, OutputOption, console, safe, say, short, show, table
 from twin.cli.place import Place, place, started
 from twin.errors import SourcesError, StoreError
-from twin.records import Document, SourceReport
+from twin.records import Document, Kind, SourceReport
 
 app = typer.Typer(help="Sources -> documents.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,6 +22,7 @@ SourcesOption = Annotated[
 MassDeletionOption = Annotated[
     bool, typer.Option("--allow-mass-delete", help="Let a run remove more of a source than its max_gone.")
 ]
+KindOption = Annotated[Kind | None, typer.Option(help="Only what is of this kind.", show_default=False)]
 FAILED_SHOWN = 10
 
 
@@ -113,12 +114,12 @@ def list_documents(
     context: typer.Context,
     source: Annotated[str, typer.Option(help="Only documents of this source.")] = "",
     author: Annotated[str, typer.Option(help="Only documents of this author's id.")] = "",
-    kind: Annotated[str, typer.Option(help="Only article, post or repository.")] = "",
+    kind: KindOption = None,
     limit: Annotated[int, typer.Option("-n", "--limit", min=0, help="At most so many; 0 is all.")] = 50,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List stored documents in order of their uri."""
-    found = asyncio.run(_listed(place(context), source, author, kind, limit))
+    found = asyncio.run(_listed(place(context), source, author, kind or "", limit))
     rows = [
         {
             "id": d.id,
@@ -131,6 +132,8 @@ def list_documents(
         }
         for d in found
     ]
+    if author and not rows:
+        say_authors(place(context), author)
     if not show(rows, output):
         table(
             ("id", "kind", "author", "source", "characters", "title", "uri"),
@@ -141,6 +144,18 @@ def list_documents(
             right=("characters",),
             empty="no document; `twin documents sync` fetches them",
         )
+
+
+def say_authors(here: Place, author: str) -> None:
+    """Say that nothing is by `author`, and who the sources say has written. Records of an export may name others."""
+    from twin.documents.declare import read_sources
+
+    try:
+        known = sorted({f"{one.author.id} ({one.author.name})" for one in read_sources(here.sources)})
+    except SourcesError:
+        known = []
+    named = f"{here.sources.name} names {', '.join(known)}; " if known else ""
+    say(f"nothing was found by {author!r}: {named}`twin documents list` shows whose documents there are")
 
 
 async def _listed(here: Place, source: str, author: str, kind: str, limit: int) -> list[Document]:

@@ -159,3 +159,34 @@ def test_feedback_and_trace_are_there_at_once_after_the_answer(notes: Path) -> N
             assert get(address, f"/v1/traces/{trace}")["scores"] == {"feedback": -1}
         with pytest.raises(urllib.error.HTTPError, match="404"):
             post(address, "/v1/feedback", {"trace": "00000000-0000-7000-8000-000000000000", "score": "up"})
+
+
+@pytest.mark.parametrize("command", [("ask", "What is a tombstone?"), ("documents", "list")])
+def test_a_filter_that_can_match_nothing_is_said(made: Path, command: tuple[str, ...]) -> None:
+    refused = twin(made, *command, "--kind", "foo", status=2)
+    assert "'article', 'post', 'repository'" in refused.stderr
+    nobody = twin(made, *command, "--author", "bogus", "--kind", "article").stderr
+    assert "nothing was found by 'bogus': sources.yaml names ada (Ada Example)" in nobody
+    assert "nothing was found by" not in twin(made, *command, "--author", "ADA example", "--kind", "article").stderr
+
+
+def test_an_answer_that_fails_names_its_trace_in_one_line(made: Path) -> None:
+    nowhere = {"TWIN_MODEL_URL": "http://127.0.0.1:9/v1", "TWIN_MODEL_NAME": "m"}
+    failed = twin(made, "ask", "What is a tombstone?", status=1, **nowhere).stderr
+    assert len(failed.strip().splitlines()) == 1
+    trace = failed.partition("`twin traces show ")[2].partition("`")[0]
+    assert told(made, "traces", "show", trace)["fault"]["reason"] == "the model server failed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--name", " "), "say who or what the key is for"),
+        (("--name", "a", "--scope", "bogus"), "'bogus' is none of ask, feedback, admin"),
+        (("--name", "a", "--expires", "2020-01-01"), "2020-01-01 00:00 UTC has passed"),
+    ],
+)
+def test_a_key_that_could_not_be_used_is_a_usage_error(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    refused = twin(tmp_path, "keys", "create", *arguments, status=2)
+    assert words in " ".join(refused.stderr.split())
+    assert told(tmp_path, "keys", "list") == []
