@@ -16,6 +16,7 @@ from typing import Any
 
 from twin.answer.canary import Canary, beginning
 from twin.answer.guard_in import Guards, guard_passages, guard_question
+from twin.answer.kept import found_passage, summary
 from twin.answer.ports import Completer, Done, Event, Generator, Reranker, Searcher, TextEmbedder, TraceSink
 from twin.answer.prompt import Asked, Prompt, ask
 from twin.answer.recorder import OpenSpan, Recorder, ending, explain, short
@@ -153,7 +154,7 @@ class Answerer:
         attributes: dict[str, Any] = {"mode": answer.mode, "degraded": list(answer.degraded)}
         if self.canary:
             attributes["canary"] = generator is self.canary.generator
-        yield Done(answer, recorder.finish("ok", output=_summary(answer), attributes=attributes))
+        yield Done(answer, recorder.finish("ok", output=summary(answer), attributes=attributes))
 
     async def _plan(self, recorder: Recorder, question: Question) -> Plan:
         """Guard, understand, expand, retrieve and rerank."""
@@ -211,7 +212,7 @@ class Answerer:
                 plan.degraded.append("understand")
                 span.attributes["filter_dropped"] = True
                 plan.passages = await self._search(plan, limit)
-            span.output = [_seen(passage) for passage in plan.passages]
+            span.output = [found_passage(passage) for passage in plan.passages]
             if plan.redacted:
                 span.attributes["redacted"] = list(plan.redacted)
 
@@ -286,29 +287,3 @@ class Answerer:
 
 def _named(generator: Generator | None) -> str:
     return generator.model if generator else "extractive"
-
-
-def _seen(passage: Passage) -> dict[str, Any]:
-    chunk = passage.chunk
-    return {
-        "rank": passage.rank,
-        "score": passage.score,
-        "chunk": chunk.id,
-        "document": chunk.document,
-        "content_hash": chunk.content_hash,
-        "uri": chunk.uri,
-        "title": chunk.title,
-        "author": chunk.author.id,
-        "text": short(chunk.text, 4000),
-    }
-
-
-def _summary(answer: Answer) -> dict[str, Any]:
-    return {
-        "text": short(answer.text, 24_000),
-        "finish_reason": answer.finish_reason,
-        "citations": [
-            {"number": c.number, "start": c.start, "end": c.end, "chunk": c.passage.chunk.id} for c in answer.citations
-        ],
-        "dropped": answer.dropped,
-    }
