@@ -16,6 +16,7 @@ from services.gateway.limits import Admission
 from services.gateway.serve import config, ended, listen
 from services.gateway.state import Gateway
 from twin.answer.ports import Delta, Done
+from twin.answer.prompt import Prompt
 from twin.drivers.keys import Keys
 from twin.errors import AnswerError, IndexStoreError, StoreError, UpstreamError
 from twin.records import Answer, Author, Chunk, Citation, Fault, Kind, Passage, Question, Span, Trace
@@ -86,6 +87,11 @@ class ScriptedTwin:
     cancelled: threading.Event = field(default_factory=threading.Event)  # a reader went away in mid-stream
     mode: str = "extractive"
     model: str = "extractive"
+    canary: None = None
+    prompt: Prompt = field(default_factory=Prompt)
+
+    def model_for(self, _: str) -> str:
+        return self.model
 
     async def live(self) -> str:
         if self.lacking:
