@@ -165,6 +165,10 @@ async def metrics(state: Gateway, request: Request) -> None:
     m.waiting.set(state.admission.waiting)
     m.dropped.set(getattr(state.sink, "dropped", 0))
     m.release.clear()
-    m.release.labels(state.release, await state.searcher.live(), state.answerer.model, state.answerer.prompt.digest).set(1)
+    try:
+        index = await state.searcher.live()
+    except TwinError:  # who watches must see that, and all the rest
+        index = ""
+    m.release.labels(state.release, index, state.answerer.model, state.answerer.prompt.digest).set(1)
     m.differences.set(len(state.standing.differences) if state.standing else 0)
     await request.reply(200, m.text(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
