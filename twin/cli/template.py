@@ -74,7 +74,7 @@ def words(here: Place, given: Path | None, adapter: Path | None) -> Words:
 
 def _base(here: Place, adapter: Path | None) -> Path:
     from twin.cli.model import bases
-    from twin.model.base import find
+    from twin.model.base import cached, find
     from twin.model.folder import record_of
     from twin.model.merge import recipe_of
 
@@ -88,25 +88,13 @@ def _base(here: Place, adapter: Path | None) -> Path:
     record = record_of(adapter)
     base = recipe_of(adapter, record).base
     if base.make is None and not (here.folder / base.name).is_dir():
-        return _cached(base.name, str(record["base"].get("revision", "")))
+        return cached(base.name, str(record["base"].get("revision", "")))
     found = find(base, bases(here), here.folder)
     if found.digest != record["base"]["digest"]:
         raise TrainingError(
             f"{adapter}: was trained on base {base.name} {record['base']['digest']}, but {found.folder} is {found.digest}"
         )
     return found.folder
-
-
-def _cached(name: str, revision: str) -> Path:
-    """A hub's base in its cache: gigabytes of weights are not fetched for the sake of a tokenizer."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, revision=revision or None, local_files_only=True))
-    except (OSError, ValueError) as exc:
-        raise ReleaseError(
-            f"base {name}: is not in the hub's cache here ({type(exc).__name__}): give --tokenizer, a folder with its tokenizer"
-        ) from exc
 
 
 def trained_otherwise(running: Path | None, known: Words) -> tuple[str, ...]:

@@ -67,6 +67,21 @@ def _downloaded(base: Base) -> tuple[Path, str]:
     return folder, folder.name if folder.parent.name == SNAPSHOTS else ""
 
 
+def cached(name: str, revision: str) -> Path:
+    """A hub's base in its cache, which may lack weights: gigabytes are not fetched for the sake of a tokenizer.
+
+    Raises TrainingError when it is not there.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, revision=revision or None, local_files_only=True))
+    except (OSError, ValueError) as exc:
+        raise TrainingError(
+            f"base {name}: is not in the hub's cache here ({type(exc).__name__}): give --tokenizer, a folder with its tokenizer"
+        ) from exc
+
+
 def folder_digest(folder: Path) -> str:
     """The digest of a base's files. A hub's cache is made of links, so here they are followed. Raises TrainingError."""
     try:
