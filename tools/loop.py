@@ -60,9 +60,13 @@ class Loop:
         """The same as a value."""
         return json.loads(self.twin(*arguments, "-o", "json"))
 
+    def git(self, *arguments: str, at: str = "work") -> str:
+        """What git says in the clone, or in `at`. Raises BrokenError."""
+        return _git(self.folder / at, *arguments)
+
     def pull(self) -> None:
-        """Bring a release here, as `git pull` does."""
-        _git(self.work, "pull", "--quiet")
+        """Bring a release here."""
+        self.git("pull", "--quiet")
 
     @contextmanager
     def models(self, port: int = 0, context: int = 1024) -> Iterator[ModelServer]:
@@ -170,10 +174,11 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def _git(folder: Path, *arguments: str) -> None:
+def _git(folder: Path, *arguments: str) -> str:
     ran = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
     if ran.returncode:
         raise BrokenError(f"git {' '.join(arguments)}: {ran.stderr.strip()}")
+    return ran.stdout
 
 
 def _ended(process: subprocess.Popen[str]) -> None:
