@@ -108,6 +108,17 @@ async def test_a_call_that_reaches_an_owner_about_to_end_is_answered_by_the_next
     await mine.close()
 
 
+async def test_a_connection_made_in_the_moment_in_which_the_owner_ends_is_ended_too(tmp_path):
+    owner = await opened(tmp_path)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "socket"))
+        client.settimeout(10)
+        await asyncio.create_task(
+            owner.close()
+        )  # one turn of the loop later: the connection was taken, and nobody serves it yet
+        assert await asyncio.to_thread(client.recv, 1) == b"", "it would wait for ever"
+
+
 async def test_a_closed_store_says_so_and_can_be_opened_again(tmp_path):
     mine = await opened(tmp_path)
     index = (await mine.create(recipe())).name

@@ -77,6 +77,7 @@ class EdgeIndexes:
             self._idle.clear()
             engine, self._engine = self._engine, None
             if self._listener:
+                await _deafened(self._listener)
                 self._listener.close()
                 for peer in self._peers.values():
                     peer.close()
@@ -248,7 +249,7 @@ class EdgeIndexes:
         assert task  # noqa: S101  a server's callback runs in one
         self._peers[task] = writer
         try:
-            while (reply := await self._reply(await wire.read(reader))) is not None:
+            while self._writer and (reply := await self._reply(await wire.read(reader))) is not None:
                 writer.write(reply)
                 await writer.drain()
         except (asyncio.IncompleteReadError, OSError, TwinError, asyncio.CancelledError):
@@ -272,3 +273,14 @@ class EdgeIndexes:
         return IndexStoreError(
             f"{self._folder}: is held by process {self._ownership.holder()}, which does not answer; stop it and try again"
         )
+
+
+async def _deafened(listener: asyncio.Server) -> None:
+    """Accept nothing more, and let begin what was accepted: asyncio forgets a connection that it took in the moment in which
+    its server closes, without closing it, and whoever is at its other end would wait for ever.
+    """
+    loop = asyncio.get_running_loop()
+    for socket in listener.sockets:
+        loop.remove_reader(socket.fileno())
+    for _ in range(2):
+        await asyncio.sleep(0)
