@@ -7,6 +7,8 @@ This is the user's own repository: its configuration, credentials and hooks appl
 from __future__ import annotations
 
 import asyncio
+import io
+import itertools
 import os
 import re
 import tempfile
@@ -23,7 +25,9 @@ _STEERING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OB
 ATTEMPT = "Attempt"  # a trailer by which no two commits are equal: whose push a branch got can then be told
 _RECORD = "%H%n%P%n%s%n%B"
 _MARK = re.compile(r"^Rolls-back: ([0-9a-f]{40})$", re.MULTILINE)
+_PROMOTES = re.compile(r"^Promotes: ([0-9a-f]{40})$", re.MULTILINE)
 _REVERT = re.compile(r"^This reverts commit ([0-9a-f]{40})\b", re.MULTILINE)
+_ADDED = re.compile(r"-+|((co-authored|signed-off|reviewed|approved)-by: .*\n?)+|see merge request \S+", re.IGNORECASE)
 _REMEDIES = (
     (r"Author identity unknown|empty ident|tell me who you are", "set user.name and user.email with git config"),
     (r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]", "check git's credentials"),
@@ -63,25 +67,38 @@ class GitWork:
         return (await self._logged("--max-count=1", f"{commit}^{{commit}}", "--"))[0]
 
     async def read(self, commit: str) -> str | None:
-        name = f"{commit}:{await self._file()}"
-        if (await self._done("rev-parse", "--verify", "--quiet", name))[0]:
-            return None
-        _, data, _ = await self._done("cat-file", "blob", name)
-        return data.decode("utf-8", "replace")
+        return (await self.texts([commit]))[0]
+
+    async def texts(self, commits: Sequence[str]) -> Sequence[str | None]:
+        path = await self._file()
+        names = "".join(f"{commit}:{path}\n" for commit in commits)
+        status, out, err = await self._done("cat-file", "--batch", data=names.encode())
+        if status:
+            raise ReleaseError(f"git cat-file: {_words(err)}")
+        said = io.BytesIO(out)
+        return [_blob(said) for _ in commits]
 
     async def tree(self, commit: str) -> str:
         return await self._git("rev-parse", "--verify", f"{commit}^{{tree}}")
 
-    async def history(self, commit: str) -> Sequence[Past]:
-        return await self._logged("--first-parent", commit, "--", f":(top,literal){await self._file()}")
+    async def history(self, commit: str, without: str = "") -> Sequence[Past]:
+        found = await self._logged("--first-parent", commit, "--", f":(top,literal){await self._file()}")
+        if not without:
+            return found
+        new = set((await self._git("rev-list", "--first-parent", commit, f"^{without}", "--")).split())
+        return [one for one in found if one.commit in new]  # a limit beside a path hides merges at the limit
 
     async def own(self, commit: str, other: str) -> Sequence[Past]:
-        return await self._logged("--no-merges", "--cherry-pick", "--right-only", f"{other}...{commit}", "--")
+        held = set((await self._git("log", "--format=%T", other, "--")).split())
+        line = (await self._git("log", "--first-parent", "--format=%H %T", commit, "--")).splitlines()
+        equal = (one.partition(" ")[0] for one in line if one.partition(" ")[2] in held)
+        before = [f"^{one}" for one in itertools.islice(equal, 1)]
+        return await self._logged("--no-merges", "--cherry-pick", "--right-only", f"{other}...{commit}", *before, "--")
 
     async def _logged(self, *arguments: str) -> list[Past]:
         said = await self._git("log", "-z", f"--format={_RECORD}", *arguments)
         records = (one.split("\n", 3) for one in said.split("\0") if one)
-        return [Past(at, tuple(parents.split()), title, _reverts(title, body)) for at, parents, title, body in records]
+        return [Past(at, tuple(parents.split()), title, *_marks(title, body)) for at, parents, title, body in records]
 
     async def written(self, onto: str, text: str, message: str) -> str:
         blob = await self._git("hash-object", "-w", "--stdin", data=text.encode())
@@ -176,13 +193,27 @@ def _environment(index: str) -> Mapping[str, str]:
     return kept | ({"GIT_INDEX_FILE": index} if index else {})
 
 
-def _reverts(title: str, body: str) -> str:
-    """What a commit says that it takes back: in its last paragraph, or in git's own words under git's own title.
+def _marks(title: str, body: str) -> tuple[str, str]:
+    """What a commit says that it takes back, and what it promotes: in the last paragraph that a forge did not add, or in git's
+    own words under git's own title.
 
     Nowhere else, as a message may quote a report, and a report what models say.
     """
-    marked = _MARK.search(body.rstrip().rpartition("\n\n")[2]) or (title.startswith("Revert ") and _REVERT.search(body))
-    return marked[1] if marked else ""
+    paragraphs = body.rstrip().split("\n\n")
+    while len(paragraphs) > 1 and _ADDED.fullmatch(paragraphs[-1]):
+        paragraphs.pop()
+    reverts = _MARK.search(paragraphs[-1]) or (title.startswith("Revert ") and _REVERT.search(body))
+    promotes = _PROMOTES.search(paragraphs[-1])
+    return reverts[1] if reverts else "", promotes[1] if promotes else ""
+
+
+def _blob(said: io.BytesIO) -> str | None:
+    """The next answer of `git cat-file --batch`; None for what is not there or is no file."""
+    kind, _, size = said.readline().rpartition(b" ")
+    if not size.strip().isdigit():
+        return None
+    data = said.read(int(size) + 1)[:-1]
+    return data.decode("utf-8", "replace") if kind.endswith(b" blob") else None
 
 
 def _words(err: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twin.errors import PromotionError
 from twin.release.promote import PRODUCTION, STAGING
-from twin.release.promotion_ports import Repository
+from twin.release.promotion_ports import Past, Repository
 from twin.release.reading import read
 
 
@@ -22,14 +22,24 @@ async def check(repository: Repository, commit: str) -> str:
         return f"release {release.id} is staging's"
     production = await repository.tip(PRODUCTION)
     known = {one.commit: one for one in await repository.history(production)} if production else {}
-    for one in (commit, *(await repository.look(commit)).parents[1:]):  # a forge tests a merge of what is proposed
-        taken = known.get((await repository.look(one)).reverts)
+    for one in await _asking(repository, commit, production):
+        taken = known.get(one.reverts)
         if taken and taken.parents and await repository.read(taken.parents[0]) == text:
             return f"rolls back to release {release.id}"
     raise PromotionError(
         f"release.yaml of {commit[:12]} ({release.id}) is neither staging's nor a marked rollback of production: "
         f"use `twin release promote --to production` or `twin release rollback --on production`"
     )
+
+
+async def _asking(repository: Repository, commit: str, production: str) -> list[Past]:
+    """Where a mark may stand: on the commit, on its last change of release.yaml, or on that of the request that it merges, as a
+    forge tests a merge of what is proposed.
+    """
+    one = await repository.look(commit)
+    changes = [await repository.history(commit, production)]
+    changes += [await repository.history(asked, one.parents[0]) for asked in one.parents[1:]]
+    return [one, *(past[0] for past in changes if past)]
 
 
 async def _needed(repository: Repository, branch: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from twin.errors import PromotionError, ReleaseError
 from twin.records import Artifact
-from twin.release.promotion_ports import Forge, Judged, Past, Repository, Store
+from twin.release.past import history, refuse_own
+from twin.release.promotion_ports import Forge, Judged, Repository, Store
 from twin.release.reading import checked, read
 from twin.release.release import Release, artifacts, changed, difference, following, write
 
@@ -72,19 +73,11 @@ async def candidate(
     for key, value in pins.items():
         made = changed(made, key, value)
     made["report"] = {"uri": report.uri, "digest": report.digest, "verdict": "pass"}
-    made["id"] = following(today, await _last_id(at.repository, tip))
+    made["id"] = following(today, (await history(at.repository, tip)).last)
     release = checked(made, "the candidate")
     _check_judged(release, running, judged)
     await verify(release, at.store)
     return release, tip
-
-
-async def _last_id(repository: Repository, tip: str) -> str:
-    """Of the newest release on the branch, also one that was rolled back: two releases never share an id."""
-    for one in await repository.history(tip):
-        if not one.reverts and (release := await _release(repository, one.commit, STAGING)):
-            return release.id
-    return ""
 
 
 def _plain(release: Release | None) -> dict[str, Any]:
@@ -146,29 +139,23 @@ async def to_production(at: Branches) -> Promotion:
     message = _message(f"Promote release {release.id} to production", _listed(changes), f"{PROMOTES}: {staging}")
 
     async def build(onto: str) -> str:
-        await _refuse_own(at.repository, onto, staging)
+        await refuse_own(at.repository, onto, staging)
         return await at.repository.merged(onto, staging, message)
 
     promotion = Promotion(
         release=release.id, since=running.id if running else "", branch=PRODUCTION, commit="", changes=changes
     )
-    return await _publish(at, promotion, tip, build, message, f"promote/{release.id}")
-
-
-async def _refuse_own(repository: Repository, production: str, staging: str) -> None:
-    """Production's own commits would be lost by the merge; its rollbacks are meant to be."""
-    rollbacks = {one.commit for one in await repository.history(production) if one.reverts}
-    own = [one for one in await repository.own(production, staging) if one.commit not in rollbacks]
-    if own:
-        named = "; ".join(f"{one.commit[:12]} {one.title}" for one in own[:3])
-        raise PromotionError(f"production has {len(own)} commits that staging lacks ({named}): bring them to staging first")
+    return await _publish(at, promotion, tip, build, message, f"promote/{release.id}-{tip[:12]}")
 
 
 async def rollback(at: Branches, branch: str, reason: str = "") -> Promotion:
     """Take back the last release commit of `branch` that still stands, and nothing else. Raises as `promote`."""
     tip = await _tip(at.repository, branch)
     running = await _release(at.repository, tip, branch)
-    last = await _standing(at.repository, tip, branch)
+    standing = (await history(at.repository, tip)).standing
+    if not standing:
+        raise PromotionError(f"{branch} has no release to take back")
+    last = standing[-1]
     former = await _release(at.repository, last.parents[0], branch) if last.parents else None
     if former is None:
         raise PromotionError(f"{branch} has no release before {running.id if running else 'this one'} to go back to")
@@ -186,17 +173,6 @@ async def rollback(at: Branches, branch: str, reason: str = "") -> Promotion:
 
     promotion = Promotion(release=former.id, since=running.id if running else "", branch=branch, commit="", changes=changes)
     return await _publish(at, promotion, tip, build, message, f"rollback/{branch}-{last.commit[:12]}")
-
-
-async def _standing(repository: Repository, tip: str, branch: str) -> Past:
-    """The newest commit that brought a release and was not taken back."""
-    gone: set[str] = set()
-    for one in await repository.history(tip):
-        if one.reverts and one.commit not in gone:
-            gone.add(one.reverts)
-        elif one.commit not in gone:
-            return one
-    raise PromotionError(f"{branch} has no release to take back")
 
 
 async def _publish(

@@ -11,12 +11,15 @@ from twin.records import Artifact
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A commit that is there. `reverts` is the commit that its message says it takes back, empty for any other."""
+    """A commit that is there. `reverts` is the commit that its message says it takes back, `promotes` the one of staging
+    that it says it brings to production; both are empty for any other.
+    """
 
     commit: str
     parents: tuple[str, ...]
     title: str
     reverts: str = ""
+    promotes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +50,23 @@ class Repository(Protocol):
         """release.yaml as `commit` has it, None where it has none."""
         ...
 
-    async def tree(self, commit: str) -> str:
-        """The id of everything that `commit` holds."""
+    async def texts(self, commits: Sequence[str]) -> Sequence[str | None]:
+        """The same of many."""
         ...
 
-    async def history(self, commit: str) -> Sequence[Past]:
-        """The commits, newest first along first parents, that changed release.yaml."""
+    async def tree(self, commit: str) -> str:
+        """The id of everything that `commit` holds. Raises ReleaseError where there is no such commit."""
+        ...
+
+    async def history(self, commit: str, without: str = "") -> Sequence[Past]:
+        """The commits, newest first along first parents, that changed release.yaml; none that `without` has."""
         ...
 
     async def own(self, commit: str, other: str) -> Sequence[Past]:
-        """Commits that `commit` has and `other` has not, neither as they are nor as a copy; no merges."""
+        """Commits that `commit` has and `other` has not, neither as they are nor as a copy; no merges.
+
+        Only since `commit` last held, along first parents, exactly what `other` held once: nothing before that is lost.
+        """
         ...
 
     async def written(self, onto: str, text: str, message: str) -> str:

@@ -133,6 +133,9 @@ async def test_production_s_own_commits_are_not_lost_without_a_word(at, remote):
     remote.commit("staging", "The same on staging", charts__values_yaml="replicas: 9\n")
     await to_production(at)
     assert remote.show("production", "charts/values.yaml") == "replicas: 9\n"
+    remote.commit("staging", "Yet another change", README_md="Once more.\n")
+    await to_production(at)  # what was brought to staging once is not asked for again
+    assert remote.show("production", "README.md") == "Once more.\n"
 
 
 async def test_a_rollback_of_production_keeps_what_was_mended_there_since(at, remote):
