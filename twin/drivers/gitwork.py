@@ -10,6 +10,7 @@ import asyncio
 import io
 import itertools
 import os
+import posixpath
 import re
 import tempfile
 import uuid
@@ -42,14 +43,17 @@ class GitWork:
     def __init__(self, folder: Path, path: str = "release.yaml", remote: str = "origin", *, timeout: float = 300) -> None:
         self._folder, self._path, self._remote, self._timeout = folder, path, remote, timeout
         self._whole = ""  # the path from the repository's root
+        self._deep = False  # known not to be shallow
 
     async def tip(self, branch: str) -> str:
-        if not self._whole and await self._git("rev-parse", "--is-shallow-repository") == "true":
+        if not self._deep and await self._git("rev-parse", "--is-shallow-repository") == "true":
             raise ReleaseError(
                 "this clone is shallow, and releases need its history: `git fetch --unshallow` (fetch-depth: 0 in CI)"
             )
-        found = (await self._git("ls-remote", "--", self._remote, f"refs/heads/{branch}")).split()
-        commit = found[0] if found else ""
+        self._deep = True
+        ref = f"refs/heads/{branch}"
+        said = await self._git("ls-remote", "--", self._remote, ref)  # which also names what only ends like it
+        commit = next((line.partition("\t")[0] for line in said.splitlines() if line.endswith(f"\t{ref}")), "")
         if commit and (await self._done("cat-file", "-e", f"{commit}^{{commit}}"))[0]:
             await self._fetch(branch)
         return commit
@@ -64,7 +68,7 @@ class GitWork:
             await self._done("update-ref", "-d", ref)
 
     async def look(self, commit: str) -> Past:
-        return (await self._logged("--max-count=1", f"{commit}^{{commit}}", "--"))[0]
+        return (await self._logged("--max-count=1", "--end-of-options", f"{commit}^{{commit}}", "--"))[0]
 
     async def read(self, commit: str) -> str | None:
         return (await self.texts([commit]))[0]
@@ -143,7 +147,10 @@ class GitWork:
 
     async def _file(self) -> str:
         if not self._whole:
-            self._whole = await self._git("rev-parse", "--show-prefix") + self._path
+            whole = posixpath.normpath(await self._git("rev-parse", "--show-prefix") + self._path)
+            if not self._path or self._path.startswith("/") or whole in {".", ".."} or whole.startswith("../"):
+                raise ReleaseError(f"release_file {self._path!r} is no path of a file from the twin's folder in the repository")
+            self._whole = whole
         return self._whole
 
     async def _git(self, command: str, *arguments: str, data: bytes = b"", index: str = "") -> str:

@@ -7,7 +7,8 @@ import pytest
 from tests.integration.release.repositories import TODAY, digest, git, judged, pins, released, report, state, work
 from tests.servers import free_port
 from twin.errors import PromotionError, ReleaseError
-from twin.release.promote import Branches, candidate, promote
+from twin.release.check import check
+from twin.release.promote import Branches, candidate, promote, rollback
 from twin.release.reading import read
 
 
@@ -177,6 +178,59 @@ async def test_a_shallow_clone_is_refused_rather_than_read_as_the_whole(remote, 
         await released(Branches(work(tmp_path / "shallow"), store), "b", "a")
     git(tmp_path / "shallow", "fetch", "--quiet", "--unshallow")
     assert (await released(Branches(work(tmp_path / "shallow"), store), "b", "a")).release == "2026-11-21.2"
+
+
+async def test_a_check_in_a_shallow_clone_says_so_rather_than_miss_a_mark(remote, at, tmp_path):
+    made = await released(at, "a")
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{remote.path}", "shallow")
+    with pytest.raises(ReleaseError, match="this clone is shallow"):
+        await check(work(tmp_path / "shallow"), made.commit)
+
+
+async def test_a_ref_that_ends_like_a_branch_is_not_taken_for_it(at, remote):
+    await released(at, "a")
+    git(remote.path, "update-ref", "refs/backup/refs/heads/staging", "staging~1")
+    assert (await released(at, "b", "a")).since == "2026-11-21.1"
+
+
+async def test_a_name_that_looks_like_an_option_is_no_option(at, clone):
+    with pytest.raises(ReleaseError, match="git log: "):
+        await at.repository.look("--output=written")
+    assert not [path for path in clone.iterdir() if path.name.startswith("written")]
+
+
+@pytest.mark.parametrize("path", ["deploy/release.yaml", "./deploy/../deploy//release.yaml"])
+async def test_the_file_may_lie_in_a_folder_and_is_found_however_its_path_is_written(remote, store, path):
+    folder = remote.clone("elsewhere") / "twins"
+    folder.mkdir()
+    at = Branches(work(folder, path=path), store)
+    await released(at, "a")
+    made = await released(at, "b", "a")
+    assert git(remote.path, "show", "--format=", "--name-only", made.commit) == "twins/deploy/release.yaml"
+    await rollback(at, "staging")
+    assert read(remote.show("staging", "twins/deploy/release.yaml"), "x").id == "2026-11-21.1"
+
+
+@pytest.mark.parametrize("path", ["../release.yaml", "/release.yaml", "", "deploy/..", "."])
+async def test_a_file_outside_of_the_repository_is_refused_by_its_setting(remote, store, path):
+    before = remote.tips()
+    with pytest.raises(ReleaseError, match="release_file"):
+        await released(Branches(work(remote.clone("elsewhere"), path=path), store), "a")
+    assert remote.tips() == before
+
+
+async def test_a_detached_head_is_as_good_as_a_branch(at, clone, remote):
+    git(clone, "checkout", "--quiet", "--detach")
+    head = git(clone, "rev-parse", "HEAD")
+    await released(at, "a")
+    assert git(clone, "rev-parse", "HEAD") == head
+    assert remote.log("staging") == ["Release 2026-11-21.1", "Begin"]
+
+
+async def test_a_clone_without_a_remote_says_which_is_missing(at, clone):
+    git(clone, "remote", "remove", "origin")
+    with pytest.raises(ReleaseError, match="'origin' does not appear to be a git repository; check the remote's address"):
+        await released(at, "a")
 
 
 async def test_a_folder_that_is_no_clone_is_said_to_be_none(store, tmp_path):
