@@ -57,6 +57,43 @@ async def test_files_beside_are_kept_and_do_not_change_the_digest(artifacts, fol
     assert (await artifacts.get(second, tmp_path / "2") / "twin.json").read_text() == '{"more": 1}'
 
 
+async def test_one_file_is_read_without_the_others(artifacts, folder, place):
+    kept = await artifacts.put(folder, beside={"twin.json"})
+    for file in place.files().values():
+        if file.stat().st_size > 1000 and file.suffix != ".json":
+            file.unlink()
+    assert await artifacts.read(kept, "twin.json") == b"{}"
+    assert await artifacts.read(kept, "deep/er/ünïcödé ✓.txt") == "größer".encode()
+    assert await artifacts.read(kept, "empty") == b""
+    with pytest.raises(ArtifactError, match="has no nothing.json"):
+        await artifacts.read(kept, "nothing.json")
+
+
+async def test_one_file_is_read_only_if_it_is_what_its_digest_says(artifacts, folder, place):
+    kept = await artifacts.put(folder)
+    spoilt = next(file for file in place.files().values() if file.read_bytes() == b'{"r": 8}')
+    spoilt.write_bytes(b'{"r": 9}')
+    with pytest.raises(DigestError, match=r"the stored adapter_config.json is not what its name says"):
+        await artifacts.read(kept, "adapter_config.json")
+
+
+async def test_a_large_file_is_not_read_alone(artifacts, folder, small_pieces):
+    kept = await artifacts.put(folder)
+    with pytest.raises(ArtifactError, match=r"has no adapter_model.safetensors that is small enough"):
+        await artifacts.read(kept, "adapter_model.safetensors")
+
+
+async def test_a_rehearsal_says_what_would_be_kept_and_keeps_nothing(place, folder):
+    rehearsed = Artifacts(place.root, place.endpoint, dry_run=True)
+    planned = await rehearsed.put(folder, beside={"twin.json"})
+    await rehearsed.check(planned)
+    assert not place.files()
+    with pytest.raises(ArtifactError):
+        await place.artifacts().check(planned)
+    assert await place.artifacts().put(folder, beside={"twin.json"}) == planned
+    await Artifacts(place.root, place.endpoint, dry_run=True).check(planned)
+
+
 async def test_putting_again_writes_nothing(artifacts, folder, place):
     first = await artifacts.put(folder)
     before = {name: path.stat().st_mtime_ns for name, path in place.files().items()}

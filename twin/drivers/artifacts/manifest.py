@@ -21,6 +21,7 @@ LARGEST = 64 << 20  # bytes of a manifest: some 300,000 files
 SCHEMA = 1
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Size = Annotated[int, Meta(ge=0)]
+MANIFESTS = "artifacts/"
 _URI = re.compile(r"(?P<root>.+)/artifacts/(?P<hex>[0-9a-f]{64})\.json")
 
 
@@ -102,7 +103,7 @@ def piece_key(digest: str) -> str:
 
 def manifest_key(hex: str) -> str:
     """Where a manifest is stored, below the root."""
-    return f"artifacts/{hex}.json"
+    return f"{MANIFESTS}{hex}.json"
 
 
 def located(uri: str) -> tuple[str, str]:

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Collection
 from pathlib import Path
 
+from twin.digest import bytes_digest
 from twin.drivers.artifacts import manifest as manifests
 from twin.drivers.artifacts.blobs import Blobs, blobs_at
 from twin.drivers.artifacts.download import Download
 from twin.drivers.artifacts.manifest import Manifest
+from twin.drivers.artifacts.rehearsed import RehearsedBlobs
 from twin.drivers.artifacts.upload import Upload
 from twin.errors import ArtifactError, DigestError
 from twin.records import Artifact
@@ -18,11 +20,12 @@ from twin.records import Artifact
 class Artifacts:
     """Artifacts written below `root` (a path, file:///path or s3://bucket/prefix) and read wherever their uri says.
 
-    `endpoint` is where S3 is asked; empty is AWS. Every method raises ArtifactError.
+    `endpoint` is where S3 is asked; empty is AWS. With `dry_run` nothing is kept, and what was put counts as there. Every
+    method raises ArtifactError.
     """
 
-    def __init__(self, root: str, endpoint: str = "") -> None:
-        self._root, self._endpoint = root, endpoint
+    def __init__(self, root: str, endpoint: str = "", *, dry_run: bool = False) -> None:
+        self._root, self._endpoint, self._dry_run = root, endpoint, dry_run
         self._opened: dict[str, Blobs] = {}
 
     async def put(self, path: Path, *, beside: Collection[str] = ()) -> Artifact:
@@ -46,6 +49,17 @@ class Artifacts:
         blobs, manifest = await self._found(artifact)
         await Download(blobs, manifest, artifact).get(out)
         return out
+
+    async def read(self, artifact: Artifact, name: str) -> bytes:
+        """The artifact's file `name`, of at most a piece, checked; the others are not fetched."""
+        blobs, manifest = await self._found(artifact)
+        file = manifest.files.get(name)
+        if file is None or file.pieces:
+            raise ArtifactError(f"{artifact.uri}: has no {name}" + (" that is small enough to be read alone" if file else ""))
+        data = await blobs.read(manifests.piece_key(file.digest), file.size)
+        if bytes_digest(data) != file.digest:
+            raise DigestError(f"{artifact.uri}: the stored {name} is not what its name says; put the artifact there again")
+        return data
 
     async def check(self, artifact: Artifact) -> None:
         """That the artifact is there, whole and under this digest, without reading its files. Raises ArtifactError."""
@@ -78,5 +92,7 @@ class Artifacts:
 
     def _blobs(self, root: str) -> Blobs:
         if root not in self._opened:
-            self._opened[root] = blobs_at(root, self._endpoint)
+            blobs = blobs_at(root, self._endpoint)
+            made = RehearsedBlobs(blobs) if self._dry_run else blobs
+            self._opened[root] = self._opened.setdefault(blobs.root, made)  # one place, however its address is written
         return self._opened[root]
