@@ -134,15 +134,18 @@ async def _whole(
 
     from twin.cli.answered import TwinAnswering
     from twin.cli.answering import answering
-    from twin.digest import bytes_digest
+    from twin.index.content import Content
+    from twin.release.release import index_digest
 
     settings = msgspec.structs.replace(here.settings, model_name=model, opik_url="")
     parts = await stack.enter_async_context(answering(replace(here, settings=settings)))
     live = next((info for info in await parts.index.list() if info.live), None)
     if live is None:
         raise ReleaseError("no index is live, so there are no passages: `twin up` first, or --plain to ask the bare models")
-    state = msgspec.json.encode([live.name, live.chunks, dict(live.revisions)], order="sorted")
-    pins = {"index": bytes_digest(state), "prompt": parts.answerer.prompt.digest}
+    content = Content()
+    async for chunk in parts.index.scan(live.name):
+        content.add(chunk)
+    pins = {"index": index_digest(live.name, content.documents, content.chunks), "prompt": parts.answerer.prompt.digest}
     return TwinAnswering(parts.answerer, server, here.settings.passages, max_tokens), pins
 
 

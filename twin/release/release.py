@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from twin.digest import bytes_digest
 from twin.errors import ReleaseError
 from twin.records import Artifact
 
@@ -88,6 +89,11 @@ def artifacts(release: Release) -> Mapping[str, Artifact]:
     if release.model:
         found["model.adapter"] = Artifact.parse(release.model.adapter)
     return found | {"report": Artifact(release.report.uri, release.report.digest)}
+
+
+def index_digest(name: str, documents: str, chunks: int) -> str:
+    """Of an index by its recipe and what it holds, wherever it is: by this a report says what its answers were made from."""
+    return bytes_digest(msgspec.json.encode([name, documents, chunks]))
 
 
 def fields(release: Release) -> Mapping[str, str]:

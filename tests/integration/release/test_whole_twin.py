@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.doubles.model_server import ModelServer
-from tests.integration.cli.running import twin
+from tests.integration.cli.running import told, twin
 from tests.integration.release.making import BAD, GOOD, PINS, TOPICS, as_vllm, dataset, paragraph, thresholds
+from twin.answer.prompt import Prompt
 from twin.records import document_id
+from twin.release.release import index_digest
 from twin.release.report import Report, read
 
 
@@ -72,6 +74,9 @@ async def test_answers_are_made_from_passages_and_measured_by_them(home: Path) -
     assert grounded.candidate > grounded.running == 0.0
     assert set(report.inputs) == {"candidate", "running", "dataset", "questions", "index", "prompt"}
     assert any("no vLLM" in note for note in report.notes)
+    kept = await asyncio.to_thread(told, home, "index", "snapshot")
+    assert report.inputs["index"] == index_digest(kept["name"], kept["documents"], kept["chunks"])  # as a release pins it
+    assert report.inputs["prompt"] == Prompt().digest
     assert asked["temperature"] == 0
     assert "<passage" in str(asked["messages"]) or "[1]" in str(asked["messages"])
     await asyncio.to_thread(twin, home, "release", "gate", "r")

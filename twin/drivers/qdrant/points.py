@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import hashlib
 import sys
 from array import array
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -20,8 +19,8 @@ from typing import Protocol, Self
 
 import msgspec
 
-from twin.digest import PREFIX
 from twin.errors import IndexStoreError, RefusedError
+from twin.index.content import Content
 from twin.records import Chunk, IndexInfo, IndexSpec
 
 RECIPE, POINTS = "index.json", "points.bin"
@@ -46,8 +45,7 @@ class Writer:
 
     def __init__(self, into: Path, spec: IndexSpec) -> None:
         self._into, self._spec = into, spec
-        self._documents: set[str] = set()
-        self.count = 0
+        self._content = Content()
 
     def __enter__(self) -> Self:
         """Raises IndexStoreError."""
@@ -66,16 +64,17 @@ class Writer:
             for chunk, vector in points:
                 data = msgspec.msgpack.encode(_Frame(chunk, _packed(vector)))
                 self._file.write(len(data).to_bytes(4, "big") + data)
-                self._documents.add(f"{chunk.uri} {chunk.content_hash}\n")
+                self._content.add(chunk)
         except OSError as exc:
             raise self._failed(exc) from exc
-        self.count += len(points)
+
+    @property
+    def count(self) -> int:
+        return self._content.chunks
 
     @property
     def documents(self) -> str:
-        """Of the lines `uri hash` in order."""
-        lines = "".join(sorted(self._documents)).encode("utf-8", "surrogatepass")
-        return PREFIX + hashlib.sha256(lines).hexdigest()
+        return self._content.documents
 
     def __exit__(self, *_: object) -> None:
         try:
