@@ -13,6 +13,7 @@ from twin.errors import DatasetError, ReleaseError, TrainingError
 
 if TYPE_CHECKING:
     from twin.drivers.artifacts import Artifacts
+    from twin.records import Artifact
 
 SEALED = "#sha256:"
 
@@ -48,17 +49,22 @@ async def pinned(wanted: Wanted, store: Artifacts) -> dict[str, Any]:
 
 
 async def _adapter(text: str, store: Artifacts) -> dict[str, Any]:
-    """An adapter that is kept already, or a folder with its record, which says base and chat template, too."""
-    if SEALED in text:
-        return {"model.adapter": text}
-    from twin.model.folder import RECORD, UNSEALED, verify
+    """An adapter that is kept already, or a folder; beside either lies its record, which says base and chat template."""
+    from twin.model.folder import RECORD, UNSEALED, parsed, verify
 
-    folder = Path(text)
-    record = verify(folder)
-    kept = await store.put(folder, beside=UNSEALED)
+    if SEALED in text:
+        kept = _kept(text)
+        where = f"{RECORD} of {kept.uri}"
+        record = parsed(await store.read(kept, RECORD), where)
+    else:
+        where = str(Path(text) / RECORD)
+        record = verify(Path(text))
+        kept = await store.put(Path(text), beside=UNSEALED)
+    if record["digest"] != kept.digest:
+        raise TrainingError(f"{where}: is about {record['digest']}, not about {kept.digest}; give the folder of the adapter")
     base = record.get("base")
     if not isinstance(base, Mapping) or not base.get("name") or "chat_template" not in record:
-        raise TrainingError(f"{folder / RECORD}: names no base or no chat template; train the adapter again")
+        raise TrainingError(f"{where}: names no base or no chat template; train the adapter again")
     return {
         "model.base": base["name"],
         "model.revision": base.get("revision") or base.get("digest", ""),
@@ -68,18 +74,30 @@ async def _adapter(text: str, store: Artifacts) -> dict[str, Any]:
 
 
 async def _dataset(text: str, store: Artifacts) -> dict[str, Any]:
-    from twin.drivers.shelf import MANIFEST, read_manifest, verify
+    """A dataset that is kept already, or a folder; the manifest beside either counts its examples."""
+    from twin.drivers.shelf import MANIFEST, parsed, read_manifest, verify
 
     if SEALED in text:
-        uri, _, digest = text.rpartition("#")
-        return {"dataset.uri": uri, "dataset.digest": digest}
-    folder = Path(text)
-    manifest = read_manifest(folder)
-    verify(folder, manifest)
-    kept = await store.put(folder, beside=(MANIFEST,))
+        kept = _kept(text)
+        manifest = parsed(await store.read(kept, MANIFEST), f"{MANIFEST} of {kept.uri}")
+    else:
+        manifest = read_manifest(Path(text))
+        verify(Path(text), manifest)
+        kept = await store.put(Path(text), beside=(MANIFEST,))
     if kept.digest != manifest.digest:
-        raise DatasetError(f"{folder}: changed while it was kept; run the command again")
+        raise DatasetError(
+            f"{text}: its {MANIFEST} is about {manifest.digest}, not about {kept.digest}; build the dataset again"
+        )
     return {"dataset": {"uri": kept.uri, "digest": kept.digest, "examples": manifest.examples}}
+
+
+def _kept(text: str) -> Artifact:
+    from twin.records import Artifact
+
+    try:
+        return Artifact.parse(text)
+    except ValueError as exc:
+        raise ReleaseError(str(exc)) from exc
 
 
 def prompt() -> dict[str, str]:

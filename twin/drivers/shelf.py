@@ -113,13 +113,22 @@ class FolderShelf:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of the dataset in `folder`. Raises DatasetError when there is none, or it is of another schema."""
     try:
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+        data = (folder / MANIFEST).read_bytes()
     except FileNotFoundError as exc:
         raise DatasetError(f"{folder}: holds no dataset (no {MANIFEST}); `twin dataset build` makes one") from exc
-    except (OSError, msgspec.DecodeError) as exc:
+    except OSError as exc:
         raise DatasetError(f"{folder / MANIFEST}: cannot be read ({exc}); build the dataset again") from exc
+    return parsed(data, str(folder / MANIFEST))
+
+
+def parsed(data: bytes, name: str) -> Manifest:
+    """A manifest that was read from `name`. Raises DatasetError when it is none, or of another schema."""
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as exc:
+        raise DatasetError(f"{name}: cannot be read ({exc}); build the dataset again") from exc
     if manifest.schema != SCHEMA or manifest.format not in READERS:
-        raise DatasetError(f"{folder}: made by another version of twin (schema {manifest.schema}); build the dataset again")
+        raise DatasetError(f"{name}: made by another version of twin (schema {manifest.schema}); build the dataset again")
     return manifest
 
 

@@ -121,13 +121,20 @@ def write_json(path: Path, value: Any) -> None:
 def record_of(folder: Path) -> dict[str, Any]:
     """twin.json of `folder`. Raises TrainingError when there is none that can be read."""
     try:
-        value = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        data = (folder / RECORD).read_bytes()
     except OSError as exc:
         raise TrainingError(f"{folder}: has no {RECORD} ({exc.strerror}), so it was not made by `twin model`") from exc
+    return parsed(data, str(folder / RECORD))
+
+
+def parsed(data: bytes, name: str) -> dict[str, Any]:
+    """A twin.json that was read from `name`. Raises TrainingError when it is none."""
+    try:
+        value = json.loads(data)
     except ValueError as exc:
-        raise TrainingError(f"{folder / RECORD}: is no JSON ({exc})") from exc
+        raise TrainingError(f"{name}: is no JSON ({exc})") from exc
     if not isinstance(value, dict) or not isinstance(value.get("files"), dict) or not isinstance(value.get("digest"), str):
-        raise TrainingError(f"{folder / RECORD}: has no files or no digest")
+        raise TrainingError(f"{name}: has no files or no digest")
     return value
 
 
