@@ -17,11 +17,13 @@ from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
     from twin.cli.pins import Wanted
+    from twin.drivers.artifacts import Artifacts
     from twin.drivers.gitwork import GitWork
-    from twin.records import Artifact
+    from twin.release.gate import Verdict
     from twin.release.promote import Branches, Promotion
-    from twin.release.promotion_ports import Judged, Repository
+    from twin.release.promotion_ports import Repository
     from twin.release.release import Release
+    from twin.release.report import Report
 
 
 class Branch(enum.StrEnum):
@@ -74,69 +76,41 @@ async def _to_staging(
     here: Place, wanted: Wanted, report: Path | None, thresholds: Path | None, remote: str, *, push: bool, dry_run: bool
 ) -> Promotion:
     from twin.cli import pins
+    from twin.cli.reports import judged, kept
     from twin.cli.wiring import artifacts
-    from twin.release.promote import Promotion, candidate
+    from twin.release.promote import candidate, refuse_failed
     from twin.release.promote import promote as run
 
-    judged, folder = _judged(here, report, thresholds)
-    at, store = _branches(here, remote, push=push), artifacts(here)
-    asked = await pins.pinned(wanted, store)
-    if not await _pins_prompt(at):
-        asked = {"prompt": pins.prompt(), **asked}
-    kept: Artifact = await store.put(folder)
+    held, verdict = _verdict(here, report, thresholds, dry_run=dry_run)
+    said, store = judged(held, verdict), artifacts(here, dry_run=dry_run)
+    refuse_failed(said)  # before anything is kept
+    at = _branches(here, remote, store, push=push, dry_run=dry_run)
+    asked = {"prompt": pins.prompt(), **await pins.pinned(wanted, store)}
+    where = await kept(held, verdict, store)
     today = datetime.now(UTC).date().isoformat()
-    release, tip = await candidate(at, asked, judged, kept, today=today)
-    if dry_run:
-        changes = tuple(await _changes(at.repository, tip, release))
-        return Promotion(release=release.id, since="", branch=Branch.STAGING.value, commit="", changes=changes)
-    return await run(at, release, tip, judged)
+    release, tip = await candidate(at, asked, said, where, today=today)
+    return await run(at, release, tip, said)
 
 
-async def _pins_prompt(at: Branches) -> bool:
-    tip = await at.repository.tip(Branch.STAGING.value)
-    return bool(tip and await at.repository.read(tip))
-
-
-def _judged(here: Place, report: Path | None, thresholds: Path | None) -> tuple[Judged, Path]:
+def _verdict(here: Place, report: Path | None, thresholds: Path | None, *, dry_run: bool) -> tuple[Report, Verdict]:
     """The report, held against the thresholds here and now: what its folder says of a verdict is not taken for one."""
-    from twin.cli.reports import load, newest, save
+    from twin.cli.reports import load, newest, read_thresholds, save
     from twin.release.gate import decide
-    from twin.release.promotion_ports import Judged
     from twin.release.report import digest_of
-    from twin.release.report_markdown import markdown
-    from twin.release.thresholds import parse
 
-    file = thresholds or here.folder / "thresholds.yaml"
     folder, held = load(report or newest(here.home / "reports"))
-    try:
-        verdict = decide(held, parse(file.read_bytes(), str(file)))
-    except OSError as exc:
-        raise ReleaseError(f"{file}: cannot be read ({exc.strerror}); docs/guides/evaluation.md says what it holds") from exc
-    if held.digest == digest_of(held):
+    verdict = decide(held, read_thresholds(thresholds or here.folder / "thresholds.yaml"))
+    if not dry_run and held.digest == digest_of(held):
         save(folder, held, verdict)
-    running = held.running.digest if held.running.kind == "adapter" else ""
-    judged = Judged(
-        passed=verdict.passed,
-        reasons=verdict.reasons,
-        summary=markdown(held, verdict),
-        digest=held.digest,
-        candidate=held.candidate.digest,
-        running=running,
-        dataset=held.inputs.get("dataset", ""),
-    )
-    return judged, folder
+    return held, verdict
 
 
 async def _to_production(here: Place, remote: str, *, push: bool, dry_run: bool) -> Promotion:
-    from twin.release.promote import Promotion, to_production
+    from twin.cli.wiring import artifacts
+    from twin.release.promote import to_production
 
-    at = _branches(here, remote, push=push)
-    if not dry_run:
-        return await to_production(at)
-    new = await _named(at.repository, Branch.STAGING.value, here)
-    tip = await at.repository.tip(Branch.PRODUCTION.value)
-    changes = tuple(await _changes(at.repository, tip, new))
-    return Promotion(release=new.id if new else "", since="", branch=Branch.PRODUCTION.value, commit="", changes=changes)
+    store = artifacts(here, dry_run=dry_run)
+    return await to_production(_branches(here, remote, store, push=push, dry_run=dry_run))
 
 
 def rollback(
@@ -145,13 +119,16 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the message of the commit.")] = "",
     remote: RemoteOption = "origin",
     push: PushOption = False,
+    dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Take back the last release of a branch, and nothing else; once more, and it goes one release further back."""
+    from twin.cli.wiring import artifacts
     from twin.release.promote import rollback as run
 
     here = place(context)
-    _show(asyncio.run(run(_branches(here, remote, push=push), on.value, reason)), output)
+    at = _branches(here, remote, artifacts(here, dry_run=dry_run), push=push, dry_run=dry_run)
+    _show(asyncio.run(run(at, on.value, reason)), output, dry_run=dry_run)
 
 
 def diff(
@@ -186,14 +163,6 @@ async def _named(repository: Repository, name: str, here: Place) -> Release | No
     return None if text is None else read(text, f"release.yaml of {name}")
 
 
-async def _changes(repository: Repository, tip: str, new: Release | None) -> list[tuple[str, str, str]]:
-    from twin.release.reading import read
-    from twin.release.release import difference
-
-    text = await repository.read(tip) if tip else None
-    return difference(read(text, "release.yaml") if text else None, new)
-
-
 def check(
     context: typer.Context,
     commit: Annotated[str, typer.Argument(help="What production would become.")] = "HEAD",
@@ -218,8 +187,7 @@ def _repository(here: Place, remote: str) -> GitWork:
     return GitWork(here.folder, here.settings.release_file, remote)
 
 
-def _branches(here: Place, remote: str, *, push: bool) -> Branches:
-    from twin.cli.wiring import artifacts
+def _branches(here: Place, remote: str, store: Artifacts, *, push: bool, dry_run: bool) -> Branches:
     from twin.release.promote import Branches
 
     s = here.settings
@@ -228,7 +196,7 @@ def _branches(here: Place, remote: str, *, push: bool) -> Branches:
         from twin.drivers.forge import forge_at
 
         forge = forge_at(s.forge, s.forge_token, s.forge_url)
-    return Branches(_repository(here, remote), artifacts(here), forge)
+    return Branches(_repository(here, remote), store, forge, dry_run)
 
 
 def _show(made: Promotion, output: Output, *, dry_run: bool = False) -> None:
@@ -236,7 +204,7 @@ def _show(made: Promotion, output: Output, *, dry_run: bool = False) -> None:
         return
     table(("pin", "old", "new"), made.changes)
     if dry_run:
-        say(f"would release {made.release} to {made.branch}")
+        say(f"{made.branch} would run release {made.release}; nothing was changed")
     elif made.request:
         say(f"release {made.release} is proposed for {made.branch}: {made.request}")
     else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
+    from twin.drivers.artifacts import Artifacts
+    from twin.records import Artifact
     from twin.release.gate import Verdict
     from twin.release.promotion_ports import Judged
     from twin.release.report import Report
@@ -89,22 +92,29 @@ def read_thresholds(file: Path) -> Thresholds:
         ) from exc
 
 
-def judged(report: Report, thresholds: Thresholds) -> Judged:
-    """What a promotion must know of `report`, the verdict given anew: one that lies on a disk proves nothing."""
-    from twin.release.gate import decide
+def judged(report: Report, verdict: Verdict) -> Judged:
+    """What a promotion must know of `report`, on which `verdict` was given just now: one that lies on a disk proves nothing."""
     from twin.release.promotion_ports import Judged
     from twin.release.report_markdown import markdown
 
-    verdict = decide(report, thresholds)
     return Judged(
         passed=verdict.passed,
         reasons=verdict.reasons,
         summary=markdown(report, verdict).rstrip(),
         digest=report.digest,
         candidate=report.candidate.digest,
-        running="" if report.running.kind == "base" else report.running.digest,
+        running=report.running.digest if report.running.kind == "adapter" else "",
         dataset=report.inputs.get("dataset", ""),
+        prompt=report.inputs.get("prompt", ""),
+        index=report.inputs.get("index", ""),
     )
+
+
+async def kept(report: Report, verdict: Verdict, store: Artifacts) -> Artifact:
+    """`report` with its pages as an artifact: them alone, whatever else lies beside it. Raises ArtifactError, ReleaseError."""
+    with tempfile.TemporaryDirectory(prefix="report-") as folder:
+        save(Path(folder), report, verdict)
+        return await store.put(Path(folder))
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -132,13 +132,13 @@ def limits(here: Place) -> Limits:
     return Limits(s.chunk_article, s.chunk_post, s.chunk_repository)
 
 
-def artifacts(here: Place) -> Artifacts:
-    """Where artifacts are kept: `artifacts_url`, else the twin's home."""
+def artifacts(here: Place, *, dry_run: bool = False) -> Artifacts:
+    """Where artifacts are kept: `artifacts_url`, else the twin's home, which a `dry_run` does not make."""
     from twin.drivers.artifacts import Artifacts
 
     s = here.settings
-    kept = s.artifacts_url or str(here.made() / "artifacts")
-    return Artifacts(kept if "://" in kept else str(here.folder / kept), s.s3_endpoint)
+    kept = s.artifacts_url or str((here.home if dry_run else here.made()) / "artifacts")
+    return Artifacts(kept if "://" in kept else str(here.folder / kept), s.s3_endpoint, dry_run=dry_run)
 
 
 def adapters_folder(here: Place) -> Path:

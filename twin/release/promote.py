@@ -15,7 +15,7 @@ from twin.records import Artifact
 from twin.release.past import history, refuse_own
 from twin.release.promotion_ports import Forge, Judged, Repository, Store
 from twin.release.reading import checked, read
-from twin.release.release import Release, artifacts, changed, difference, following, write
+from twin.release.release import Release, artifacts, changed, difference, following, index_digest, write
 
 STAGING, PRODUCTION = "staging", "production"
 ATTEMPTS = 5  # at a branch that others move at the same time
@@ -25,7 +25,10 @@ Change = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """What was done. `request` is the address of the pull request, empty when the branch itself was pushed."""
+    """What was done. `request` is the address of the pull request, empty when the branch itself was pushed.
+
+    `commit` is empty when nothing was done but said.
+    """
 
     release: str
     since: str
@@ -37,11 +40,15 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """Where releases live: `repository` and, where changes are proposed instead of pushed, `forge`. `store` has artifacts."""
+    """Where releases live: `repository` and, where changes are proposed instead of pushed, `forge`. `store` has artifacts.
+
+    With `dry_run` everything is looked at and checked as ever, the commit is made, and no branch gets it.
+    """
 
     repository: Repository
     store: Store
     forge: Forge | None = None
+    dry_run: bool = False
 
 
 async def verify(release: Release, store: Store) -> None:
@@ -65,8 +72,7 @@ async def candidate(
 
     `report` is where the report is kept. Raises PromotionError and ReleaseError.
     """
-    if not judged.passed:
-        raise PromotionError("the report did not pass: " + "; ".join(judged.reasons or ("it has no verdict",)))
+    refuse_failed(judged)
     tip = await _tip(at.repository, STAGING)
     running = await _release(at.repository, tip, STAGING)
     made = _plain(running)
@@ -78,6 +84,12 @@ async def candidate(
     _check_judged(release, running, judged)
     await verify(release, at.store)
     return release, tip
+
+
+def refuse_failed(judged: Judged) -> None:
+    """Raises PromotionError with the reasons unless the report passed."""
+    if not judged.passed:
+        raise PromotionError("the report did not pass: " + "; ".join(judged.reasons or ("it has no verdict",)))
 
 
 def _plain(release: Release | None) -> dict[str, Any]:
@@ -95,10 +107,7 @@ def _check_judged(release: Release, running: Release | None, judged: Judged) -> 
         raise PromotionError(
             f"the report judges {judged.candidate or 'nothing'}, but the candidate pins adapter {adapter or '-'}"
         )
-    if release.dataset and judged.dataset and judged.dataset != release.dataset.digest:
-        raise PromotionError(
-            f"the report used dataset {judged.dataset}, but the candidate pins {release.dataset.digest}; evaluate again"
-        )
+    _check_inputs(release, judged)
     if now and judged.running != now:
         raise PromotionError(
             f"the report compares with {judged.running or 'no adapter'}, but staging runs {now} "
@@ -106,6 +115,25 @@ def _check_judged(release: Release, running: Release | None, judged: Judged) -> 
         )
     if not [key for key, _, _ in difference(running, release) if not key.startswith(("id", "report."))]:
         raise PromotionError(f"nothing changes: staging runs all of this as {running.id if running else ''} already")
+
+
+def _check_inputs(release: Release, judged: Judged) -> None:
+    """That the report was made with what the release pins, as far as it says with what."""
+    if release.dataset and judged.dataset and judged.dataset != release.dataset.digest:
+        raise PromotionError(
+            f"the report used dataset {judged.dataset}, but the candidate pins {release.dataset.digest}; evaluate again"
+        )
+    if judged.prompt and judged.prompt != release.prompt.digest:
+        raise PromotionError(
+            f"the report's answers were made with prompt {judged.prompt}, but the candidate pins {release.prompt.digest} "
+            f"({release.prompt.name}): evaluate again with the code that is to be released"
+        )
+    pinned = release.index
+    if judged.index and judged.index != index_digest(pinned.name, pinned.documents, pinned.chunks):
+        raise PromotionError(
+            f"the report's answers were made from another index than {pinned.name} with {pinned.chunks} passages of "
+            f"{pinned.documents}, which the candidate pins: give --index with a snapshot of the one that was asked"
+        )
 
 
 async def promote(at: Branches, release: Release, tip: str, judged: Judged) -> Promotion:
@@ -180,6 +208,11 @@ async def _publish(
 ) -> Promotion:
     from dataclasses import replace
 
+    if at.dry_run:
+        await build(tip)
+        if at.forge and await at.repository.tip(aside):
+            raise _taken(aside)
+        return promotion
     if at.forge:
         return await _propose(at, at.forge, replace(promotion, commit=await build(tip)), message, aside)
     text = await at.repository.read(tip)
@@ -201,12 +234,16 @@ async def _propose(at: Branches, forge: Forge, promotion: Promotion, message: st
 
     title, _, body = message.partition("\n\n")
     if await at.repository.tip(aside) or not await at.repository.push(promotion.commit, aside, ""):
-        raise PromotionError(f"the branch {aside} is there already: merge or close its request and remove it first")
+        raise _taken(aside)
     try:
         return replace(promotion, request=await forge.propose(aside, promotion.branch, title, body))
     except (PromotionError, ReleaseError):
         await at.repository.drop(aside)
         raise
+
+
+def _taken(aside: str) -> PromotionError:
+    return PromotionError(f"the branch {aside} is there already: merge or close its request and remove it first")
 
 
 async def _tip(repository: Repository, branch: str) -> str:

@@ -24,7 +24,10 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a promotion needs to know of a report. `candidate` and `running` are digests; `running` is empty when none ran."""
+    """What a promotion needs to know of a report. All but `reasons` and `summary` are digests, empty where there is none.
+
+    `running` is none when no adapter ran; `prompt` and `index` are those of answers that were made from passages.
+    """
 
     passed: bool
     reasons: tuple[str, ...]
@@ -33,6 +36,8 @@ class Judged:
     candidate: str
     running: str = ""
     dataset: str = ""
+    prompt: str = ""
+    index: str = ""
 
 
 class Repository(Protocol):

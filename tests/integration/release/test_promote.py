@@ -10,6 +10,7 @@ from twin.errors import PromotionError, ReleaseError
 from twin.release.check import check
 from twin.release.promote import Branches, candidate, promote, rollback
 from twin.release.reading import read
+from twin.release.release import index_digest
 
 
 async def test_a_candidate_that_passed_becomes_one_commit_on_staging(at, remote, clone):
@@ -47,6 +48,8 @@ async def test_the_next_release_has_the_next_id_and_lists_only_what_changes(at, 
         ({"running": digest("c")}, "the report compares with sha256:ccc.*but staging runs sha256:aaa.*evaluate again"),
         ({"running": ""}, "the report compares with no adapter, but staging runs sha256:aaa"),
         ({"dataset": digest("c")}, "the report used dataset sha256:ccc"),
+        ({"prompt": digest("c")}, r"made with prompt sha256:ccc.* candidate pins sha256:bbb\w+ \(twin-v3\): evaluate again"),
+        ({"index": digest("c")}, "made from another index than minilm.c1.9f2c41 with 18231 passages of sha256:bbb.*--index"),
     ],
 )
 async def test_a_report_that_does_not_say_so_is_no_reason(at, remote, clone, more, reason):
@@ -55,6 +58,12 @@ async def test_a_report_that_does_not_say_so_is_no_reason(at, remote, clone, mor
     with pytest.raises(PromotionError, match=reason):
         await released(at, "b", "a", **more)
     assert (remote.tips(), state(clone)) == before
+
+
+async def test_a_report_that_says_what_it_was_made_with_is_held_to_it_and_passes(at):
+    index = index_digest("minilm.c1.9f2c41", digest("a"), 18231)
+    made = await released(at, "a", dataset=digest("a"), prompt=digest("a"), index=index)
+    assert made.release == "2026-11-21.1"
 
 
 async def test_a_pin_that_is_not_there_is_named(at, remote, store):

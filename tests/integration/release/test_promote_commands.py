@@ -10,10 +10,12 @@ import pytest
 
 from tests.doubles.forge import TOKEN, ForgeDouble
 from tests.integration.cli.running import told, twin
-from tests.integration.release.making import dataset
+from tests.integration.release.making import TOPICS, dataset
 from tests.integration.release.repositories import digest, git, state
 from tests.unit.release.making import report, rows
+from twin.answer.prompt import Prompt
 from twin.cli.reports import folder_of, save
+from twin.drivers.artifacts import Artifacts
 from twin.model.folder import seal
 from twin.release.reading import read
 from twin.release.report import Model
@@ -22,17 +24,16 @@ INDEX = {"name": "minilm.c1.9f2c41", "documents": digest("d"), "chunks": 12}
 THRESHOLDS = "confidence: 0.95\nquestions: 10\nmeasures:\n  style.delta: {better: lower, largest_loss: 0.1}\n"
 
 
-def adapter(folder: Path, weights: str) -> str:
+def adapter(folder: Path, weights: str, base: dict | None = None, template: str = digest("c")) -> str:
     """An adapter's folder with a record that is true. Returns its digest."""
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_text(weights)
     (folder / "README.md").write_text("A card.\n")
-    return seal(folder, {"schema": 1, "base": {"name": "twin/tiny", "digest": digest("b")}, "chat_template": digest("c")})[
-        "digest"
-    ]
+    base = base or {"name": "twin/tiny", "digest": digest("b")}
+    return seal(folder, {"schema": 1, "base": base, "chat_template": template})["digest"]
 
 
-def reported(folder: Path, candidate: str, running: str = "", data: str = "", *, better: bool = True) -> Path:
+def reported(folder: Path, candidate: str, running: str = "", data: str = "", *, better: bool = True, **inputs: str) -> Path:
     """A report in the twin's folder about the adapter of digest `candidate`."""
     good, bad = [0.1] * 40, [0.9] * 40
     base = Model(name="base", digest=digest("b"), kind="base")
@@ -46,6 +47,7 @@ def reported(folder: Path, candidate: str, running: str = "", data: str = "", *,
             "dataset": data,
             "questions": digest("e"),
             "chat_template": digest("c"),
+            **inputs,
         },
     )
     from twin.release.report import sealed
@@ -54,6 +56,12 @@ def reported(folder: Path, candidate: str, running: str = "", data: str = "", *,
     where = folder_of(folder / ".twin" / "reports", made)
     save(where, made)
     return where
+
+
+def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file with its time, but git's objects, which nothing names."""
+    files = [path for path in folder.rglob("*") if path.is_file() and ".git/objects" not in path.as_posix()]
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
 @pytest.fixture
@@ -86,6 +94,7 @@ def test_from_folders_to_a_release_to_production_and_back(folder, remote):
     released = read(remote.show("staging"), "release.yaml")
     assert released.model.adapter.endswith(f"#{one}")
     assert (released.model.base, released.model.chat_template) == ("twin/tiny", digest("c"))
+    assert released.model.revision == digest("b")  # a base of our own making has no commit
     assert (released.dataset.examples, released.prompt.name) == (60, "twin-v1")
     assert released.index.name == json.loads((folder / "index.json").read_text())["name"]
     assert "| style.delta |" in git(remote.path, "log", "-1", "--format=%B", "staging")
@@ -93,8 +102,9 @@ def test_from_folders_to_a_release_to_production_and_back(folder, remote):
     two = adapter(folder / "adapter-2", "two")
     where = reported(folder, two, running=one, data=released.dataset.digest)
     asked = ("release", "promote", str(where), "--adapter", "adapter-2")
+    seen, tips = everything(folder), remote.tips()
     planned = told(folder, *asked, "--dry-run")
-    assert remote.log("staging")[0] == f"Release {released.id}"
+    assert (everything(folder), remote.tips()) == (seen, tips)
     made = told(folder, *asked)
     assert [change[0] for change in made["changes"]] == ["id", "model.adapter", "report.uri", "report.digest"]
     assert planned["changes"] == made["changes"]
@@ -102,10 +112,15 @@ def test_from_folders_to_a_release_to_production_and_back(folder, remote):
 
     keys = [one["key"] for one in told(folder, "release", "diff", made["commit"] + "~1", "staging")]
     assert keys == ["id", "model.adapter", "report.uri", "report.digest"]
-    assert told(folder, "release", "promote", "--to", "production")["branch"] == "production"
+    planned = told(folder, "release", "promote", "--to", "production", "--dry-run")
+    made = told(folder, "release", "promote", "--to", "production")
+    assert planned == made | {"commit": ""}
+    assert made["branch"] == "production"
     assert told(folder, "release", "diff") == []
     assert remote.show("production") == remote.show("staging")
+    planned = told(folder, "release", "rollback", "--reason", "it stammers", "--dry-run")
     back = told(folder, "release", "rollback", "--reason", "it stammers")
+    assert planned == back | {"commit": ""}
     assert back["release"] == released.id
     assert read(remote.show("staging"), "release.yaml") == released
     assert told(folder, "release", "check", back["commit"])["reason"] == f"release {released.id} is staging's"
@@ -113,6 +128,85 @@ def test_from_folders_to_a_release_to_production_and_back(folder, remote):
     assert "is neither staging's nor a marked rollback" in refused.stderr
     after = state(folder)
     assert after[:3] == before[:3]
+
+
+def test_the_first_dry_run_in_a_fresh_twin_keeps_nothing(folder, remote):
+    made = adapter(folder / "adapter-1", "one")
+    where = reported(folder, made, data=json.loads((folder / "dataset" / "manifest.json").read_text())["digest"])
+    kept = read_index(folder)
+    (where / "letter").write_text("whatever else lies there is none of the report")
+    seen, tips = everything(folder), remote.tips()
+    asked = ("release", "promote", "--adapter", "adapter-1", "--dataset", "dataset", "--index", "index.json")
+    planned = told(folder, *asked, "--dry-run")
+    assert (everything(folder), remote.tips()) == (seen, tips)
+    assert told(folder, *asked)["changes"] == planned["changes"]
+    released = read(remote.show("staging"), "x")
+    assert released.index.snapshot == kept
+    stored = json.loads(Path(released.report.uri.removeprefix("file://")).read_text())
+    assert sorted(stored["files"]) == ["report.html", "report.json", "report.md", "verdict.json"]
+
+
+def read_index(folder: Path) -> str:
+    return json.loads((folder / "index.json").read_text())["snapshot"]
+
+
+def test_what_is_kept_already_is_pinned_with_all_that_its_record_says(folder, remote):
+    first(folder)
+    before = read(remote.show("staging"), "x")
+    base, template = {"name": "org/other", "digest": digest("e"), "revision": "c0ffee"}, digest("f")
+    two = adapter(folder / "adapter-2", "two", base=base, template=template)
+    more = dataset(folder / "dataset-2", topics=TOPICS[:5])
+    data = json.loads((more / "manifest.json").read_text())["digest"]
+    kept = {name: keep(folder, name) for name in ("adapter-2", "dataset-2")}
+    where = reported(folder, two, running=before.model.adapter.partition("#")[2], data=data)
+    twin(folder, "release", "promote", str(where), "--adapter", kept["adapter-2"], "--dataset", kept["dataset-2"])
+    after = read(remote.show("staging"), "x")
+    model = after.model
+    assert (model.base, model.revision, model.chat_template) == ("org/other", "c0ffee", template)
+    assert model.adapter == kept["adapter-2"]
+    assert f"{after.dataset.uri}#{after.dataset.digest}" == kept["dataset-2"]
+    assert (before.dataset.examples, after.dataset.examples) == (60, 30)
+
+
+def keep(folder: Path, name: str) -> str:
+    """As somebody else's promotion did."""
+    store = Artifacts(str(folder / ".twin" / "artifacts"))
+    return str(asyncio.run(store.put(folder / name, beside=("twin.json", "README.md", "manifest.json"))))
+
+
+def test_a_kept_adapter_without_a_record_of_its_own_is_refused(folder, remote):
+    made = adapter(folder / "adapter-1", "one")
+    reported(folder, made, data=digest("d"))
+    before = remote.tips()
+    for record, words in ((None, "has no twin.json"), (digest("9"), f"is about {digest('9')}, not about {made}")):
+        file = folder / "adapter-1" / "twin.json"
+        told_by = json.loads(file.read_text()) if file.exists() else {"files": {}, "base": {}}
+        file.unlink(missing_ok=True)
+        if record:
+            file.write_text(json.dumps(told_by | {"digest": record}))
+        kept = keep(folder, "adapter-1")
+        said = twin(folder, "release", "promote", "--adapter", kept, "--index", "index.json", status=1)
+        assert words in said.stderr
+    said = twin(folder, "release", "promote", "--adapter", "s3://kept/x#sha256:12", "--index", "index.json", status=1)
+    assert "'s3://kept/x#sha256:12' is not pinned" in said.stderr
+    assert remote.tips() == before
+
+
+def test_each_release_pins_the_prompt_of_the_code_that_makes_it(folder, remote):
+    """The first release is of other code, whose prompt was pinned by hand."""
+    one = adapter(folder / "adapter-1", "one")
+    data = json.loads((folder / "dataset" / "manifest.json").read_text())["digest"]
+    asked = ("release", "promote", "--adapter", "adapter-1", "--dataset", "dataset", "--index", "index.json")
+    reported(folder, one, data=data)
+    twin(folder, *asked, "--pin", f"prompt.digest={digest('7')}")
+    assert read(remote.show("staging"), "x").prompt.digest == digest("7")
+    two = adapter(folder / "adapter-2", "two")
+    other = reported(folder, two, running=one, data=data, prompt=digest("7"))
+    refused = twin(folder, "release", "promote", str(other), "--adapter", "adapter-2", status=3)
+    assert f"made with prompt {digest('7')}, but the candidate pins {Prompt().digest} (twin-v1)" in refused.stderr
+    where = reported(folder, two, running=one, data=data, prompt=Prompt().digest)
+    twin(folder, "release", "promote", str(where), "--adapter", "adapter-2")
+    assert read(remote.show("staging"), "x").prompt.digest == Prompt().digest
 
 
 def test_a_worse_candidate_and_an_edited_report_are_refused_and_change_nothing(folder, remote):
@@ -123,12 +217,21 @@ def test_a_worse_candidate_and_an_edited_report_are_refused_and_change_nothing(f
     worse = reported(folder, two, running=one, data=data, better=False)
     refused = twin(folder, "release", "promote", str(worse), "--adapter", "adapter-2", status=3)
     assert "the report did not pass: style.delta" in refused.stderr
+    file, kept = worse / "report.json", sorted((folder / ".twin" / "artifacts").rglob("*"))
+    verdict = worse / "verdict.json"
+    verdict.write_text(verdict.read_text().replace('"refuse"', '"pass"'))
+    forged = twin(folder, "release", "promote", str(worse), "--adapter", "adapter-2", status=3)
+    assert "the report did not pass: style.delta" in forged.stderr
+    file.write_text(file.read_text().replace("0.9", "0.05"))
+    edited = twin(folder, "release", "promote", str(worse), "--adapter", "adapter-2", status=3)
+    assert "the report did not pass: the report was changed after it was made" in edited.stderr
     better = reported(folder, two, running=one, data=data)
-    file = better / "report.json"
-    file.write_text(file.read_text().replace('"stable"', '"unstable"'))
+    report_of = better / "report.json"
+    report_of.write_text(report_of.read_text().replace('"stable"', '"unstable"'))
     edited = twin(folder, "release", "promote", str(better), "--adapter", "adapter-2", status=3)
-    assert "the report did not pass" in edited.stderr
+    assert "the report did not pass: the report was changed after it was made" in edited.stderr
     assert remote.tips() == before
+    assert sorted((folder / ".twin" / "artifacts").rglob("*")) == kept
 
 
 def test_an_adapter_that_is_not_what_its_record_says_is_not_released(folder, remote):
@@ -171,7 +274,7 @@ def test_what_is_asked_wrongly_is_said_in_words(folder, remote, arguments, words
     made = adapter(folder / "adapter-1", "one")
     reported(folder, made, data=digest("d"))
     done = twin(folder, "release", *arguments, status=1 if words else 2)
-    assert (words or "No such option") in done.stderr
+    assert (words or "no such option") in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab"])

@@ -1,4 +1,4 @@
-"""Blobs as they would be: what is written is remembered and kept nowhere. For saying what would be done, all checks included."""
+"""Blobs as they would be: what is written is remembered and kept nowhere, so that what would be done can be checked."""
 
 from __future__ import annotations
 
