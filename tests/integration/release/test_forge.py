@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 
 import pytest
 
 from tests.doubles.forge import TOKEN, ForgeDouble
-from tests.integration.release.repositories import git, released
+from tests.integration.release.repositories import TODAY, git, judged, pins, released, report, work
 from tests.servers import free_port
 from twin.drivers.forge import forge_at
 from twin.errors import PromotionError, ReleaseError
-from twin.release.promote import Branches, rollback, to_production
+from twin.release.promote import Branches, candidate, promote, rollback, to_production
 
 NAMES = {"github": "github:ada/twin", "gitlab": "gitlab:group/sub/twin"}
 
@@ -125,3 +126,50 @@ async def test_a_request_that_is_refused_leaves_no_branch(proposing, remote, dou
     with pytest.raises(PromotionError, match="answers 403"):
         await released(proposing, "a")
     assert remote.tips() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "words"),
+    [
+        ({}, {"expired": True}, "does not accept forge_token .*; give one that is valid"),
+        ({"github": "github:ada/other", "gitlab": "gitlab:group/other"}, {}, "answers 404 .*Not Found.*: check `forge`"),
+        ({}, {"branches": {"staging"}}, "refuses the request .*(head invalid|source_branch .*does not exist)"),
+    ],
+    ids=["an expired token", "a wrong repository", "the repository of another remote"],
+)
+async def test_a_forge_that_is_the_wrong_one_is_told_and_leaves_no_branch(at, remote, double, kind, name, wrong, words):
+    for key, value in wrong.items():
+        setattr(double, key, value)
+    proposing = Branches(at.repository, at.store, forge_at(name.get(kind, NAMES[kind]), TOKEN, double.url(kind)))
+    before = remote.tips()
+    with pytest.raises(PromotionError, match=words) as caught:
+        await released(proposing, "a")
+    assert TOKEN not in str(caught.value)
+    assert (remote.tips(), double.requests) == (before, [])
+
+
+async def test_a_remote_that_takes_no_branch_is_asked_before_the_forge(proposing, remote, double):
+    remote.hook("pre-receive", 'echo "branches need a ticket" >&2; exit 1')
+    before = remote.tips()
+    with pytest.raises(PromotionError, match="origin refuses the push to release/2026-11-21.1: branches need a ticket"):
+        await released(proposing, "a")
+    assert (remote.tips(), double.requests) == (before, [])
+
+
+async def test_of_promotions_at_once_one_becomes_a_request(at, proposing, remote, double):
+    made = [Branches(work(remote.clone(f"clone{n}")), at.store, proposing.forge) for n in range(3)]
+    done = await asyncio.gather(*(released(each, "a") for each in made), return_exceptions=True)
+    refused = [str(each) for each in done if isinstance(each, PromotionError)]
+    assert len(refused) == 2, done
+    assert all("the branch release/2026-11-21.1 is there already" in each for each in refused)
+    assert len(double.requests) == 1
+
+
+async def test_a_request_on_a_branch_that_moved_takes_nothing_away(proposing, remote, double):
+    said = judged("a")
+    release, tip = await candidate(proposing, pins("a"), said, report("a"), today=TODAY)
+    moved = remote.commit("staging", "More replicas", charts__values_yaml="replicas: 2\n")
+    made = await promote(proposing, release, tip, said)
+    assert git(remote.path, "rev-parse", "staging") == moved
+    assert git(remote.path, "rev-parse", f"{made.commit}~1") == tip
+    assert git(remote.path, "diff", "--name-only", f"staging...{made.commit}") == "release.yaml"

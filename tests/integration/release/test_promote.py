@@ -1,11 +1,14 @@
 """A candidate to staging: one commit, checked, racing with others, refused by rules, and nothing touched that is not asked."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from aiohttp import web
 
 from tests.integration.release.repositories import TODAY, digest, git, judged, pins, released, report, state, work
 from tests.servers import free_port
+from twin.drivers.gitwork import GitWork
 from twin.errors import PromotionError, ReleaseError
 from twin.release.check import check
 from twin.release.promote import Branches, candidate, promote, rollback
@@ -252,6 +255,34 @@ async def test_a_password_in_the_remote_s_address_is_not_told(at, clone, caplog)
     with pytest.raises(ReleaseError, match="git ls-remote") as caught:
         await released(at, "a")
     assert "s3cret-word" not in str(caught.value) + caplog.text
+
+
+async def test_credentials_that_are_no_longer_valid_are_said_and_not_told(at, clone, remote):
+    async def unauthorized(request):
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", unauthorized)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    git(clone, "remote", "set-url", "origin", f"http://ada:s3cret-word@127.0.0.1:{port}/twin.git")
+    with pytest.raises(ReleaseError, match="git ls-remote: .*check git's credentials") as caught:
+        await released(at, "a")
+    await runner.cleanup()
+    assert "s3cret-word" not in str(caught.value)
+
+
+async def test_a_branch_that_never_rests_is_left_alone(at, remote, clone):
+    class Busy(GitWork):
+        async def push(self, commit, branch, expected):
+            remote.commit("staging", "Another change", change_md=expected)
+            return await super().push(commit, branch, expected)
+
+    with pytest.raises(PromotionError, match="staging moved 5 times meanwhile; run the command again"):
+        await released(replace(at, repository=Busy(clone)), "a")
+    assert remote.log("staging") == ["Another change"] * 5 + ["Begin"]
 
 
 async def test_a_twin_in_a_folder_of_the_repository_has_its_release_there(remote, store):

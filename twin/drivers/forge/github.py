@@ -40,9 +40,10 @@ class GitHub:
 
 
 def _said(value: Any) -> str:
-    """`message`, and those of `errors`."""
+    """`message`, and those of `errors`, which may have none and name a field instead."""
     if not isinstance(value, dict):
         return ""
     errors = value.get("errors")
-    more = [one.get("message") for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    found = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    more = [one.get("message") or " ".join(str(one[key]) for key in ("field", "code") if key in one) for one in found]
     return "; ".join(str(part) for part in (value.get("message"), *more) if part)

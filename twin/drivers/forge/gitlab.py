@@ -25,6 +25,7 @@ class GitLab:
             "title": title,
             "description": body,
             "remove_source_branch": True,
+            "squash": False,  # it would leave the title alone
         }
         where = f"{self._project()}/merge_requests"
         made = await created(where, {"PRIVATE-TOKEN": self._token}, asked, token=self._token, said=_said)
