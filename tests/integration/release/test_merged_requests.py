@@ -48,7 +48,7 @@ async def test_rollbacks_go_one_release_further_each_and_ids_are_never_given_twi
 
 @pytest.mark.parametrize("style", STYLES)
 async def test_production_goes_back_and_is_promoted_to_again(at, proposing, requests, remote, style):
-    promoting = style if "GitLab sq" not in style and "rebases" not in style else "GitLab merges"  # nothing else is left of it
+    promoting = style if "rebases" not in style else "GitHub merges"  # of what a merge states a rebase leaves nothing
     for number, (letter, over) in enumerate((("a", ""), ("b", "a"), ("c", "b"))):
         remote.commit("staging", "More replicas", charts__values_yaml=f"replicas: {number + 2}\n")
         await released(at, letter, over)
