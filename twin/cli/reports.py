@@ -107,6 +107,7 @@ def judged(report: Report, verdict: Verdict) -> Judged:
         dataset=report.inputs.get("dataset", ""),
         prompt=report.inputs.get("prompt", ""),
         index=report.inputs.get("index", ""),
+        template=report.inputs.get("chat_template", ""),
     )
 
 

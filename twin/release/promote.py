@@ -123,6 +123,11 @@ def _check_inputs(release: Release, judged: Judged) -> None:
         raise PromotionError(
             f"the report used dataset {judged.dataset}, but the candidate pins {release.dataset.digest}; evaluate again"
         )
+    if release.model and judged.template and judged.template != release.model.chat_template:
+        raise PromotionError(
+            f"the report's answers were made with chat template {judged.template}, but the candidate pins "
+            f"{release.model.chat_template}: give --adapter with the folder or artifact, whose record says it"
+        )
     if judged.prompt and judged.prompt != release.prompt.digest:
         raise PromotionError(
             f"the report's answers were made with prompt {judged.prompt}, but the candidate pins {release.prompt.digest} "

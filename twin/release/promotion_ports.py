@@ -26,7 +26,8 @@ class Past:
 class Judged:
     """What a promotion needs to know of a report. All but `reasons` and `summary` are digests, empty where there is none.
 
-    `running` is none when no adapter ran; `prompt` and `index` are those of answers that were made from passages.
+    `running` is none when no adapter ran; `prompt` and `index` are those of answers that were made from passages; `template` is
+    the chat template that was served.
     """
 
     passed: bool
@@ -38,6 +39,7 @@ class Judged:
     dataset: str = ""
     prompt: str = ""
     index: str = ""
+    template: str = ""
 
 
 class Repository(Protocol):

@@ -52,6 +52,7 @@ async def test_the_next_release_has_the_next_id_and_lists_only_what_changes(at, 
         ({"running": ""}, "the report compares with no adapter, but staging runs sha256:aaa"),
         ({"dataset": digest("c")}, "the report used dataset sha256:ccc"),
         ({"prompt": digest("c")}, r"made with prompt sha256:ccc.* candidate pins sha256:bbb\w+ \(twin-v3\): evaluate again"),
+        ({"template": digest("c")}, "made with chat template sha256:ccc.* candidate pins sha256:bbb.*give --adapter"),
         ({"index": digest("c")}, "made from another index than minilm.c1.9f2c41 with 18231 passages of sha256:bbb.*--index"),
     ],
 )
@@ -65,7 +66,7 @@ async def test_a_report_that_does_not_say_so_is_no_reason(at, remote, clone, mor
 
 async def test_a_report_that_says_what_it_was_made_with_is_held_to_it_and_passes(at):
     index = index_digest("minilm.c1.9f2c41", digest("a"), 18231)
-    made = await released(at, "a", dataset=digest("a"), prompt=digest("a"), index=index)
+    made = await released(at, "a", dataset=digest("a"), prompt=digest("a"), index=index, template=digest("a"))
     assert made.release == "2026-11-21.1"
 
 

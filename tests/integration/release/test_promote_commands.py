@@ -158,7 +158,7 @@ def test_what_is_kept_already_is_pinned_with_all_that_its_record_says(folder, re
     more = dataset(folder / "dataset-2", topics=TOPICS[:5])
     data = json.loads((more / "manifest.json").read_text())["digest"]
     kept = {name: keep(folder, name) for name in ("adapter-2", "dataset-2")}
-    where = reported(folder, two, running=before.model.adapter.partition("#")[2], data=data)
+    where = reported(folder, two, running=before.model.adapter.partition("#")[2], data=data, chat_template=template)
     twin(folder, "release", "promote", str(where), "--adapter", kept["adapter-2"], "--dataset", kept["dataset-2"])
     after = read(remote.show("staging"), "x")
     model = after.model
