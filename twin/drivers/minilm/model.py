@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from twin.drivers.minilm.batch import batches, padded
-from twin.drivers.minilm.weights import DIGEST, folder, verified
+from twin.drivers.minilm.weights import DIGEST, TOKENIZER_DIGEST, folder, read_verified, verified
 from twin.errors import EmbeddingError, ModelFileError
 
 MAX_TOKENS = 256
@@ -162,7 +162,7 @@ def _cores() -> int:
 def _tokenizer() -> Any:
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(folder() / "tokenizer.json"))
+    tokenizer = Tokenizer.from_buffer(read_verified(folder() / "tokenizer.json", TOKENIZER_DIGEST))
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer

