@@ -15,7 +15,9 @@ SPACES = ["\n", "\n\n", "    ", "\t", "\u00a0", "\r\n", "\u2028", "\x0b"]
 WORDS = ["word ", "A sentence. ", "é漢字🎉", "class A:\n    pass\n", "x" * 150, "func (", ")"]
 PIECES = st.sampled_from(MARKS + SPACES + WORDS)
 TEXTS = st.lists(PIECES | st.text(max_size=20), max_size=40).map("".join)
-URIS = st.sampled_from(["https://example.org/a", "https://example.org/a.py", "repo/README.md", "repo/main.go"])
+URIS = st.sampled_from(
+    ["https://example.org/a", "https://example.org/a.py", "repo/README.md", "repo/main.go", "repo/Makefile", "repo/a.ipynb"]
+)
 
 
 @given(text=TEXTS, uri=URIS, kind=st.sampled_from(list(Kind)))
@@ -103,6 +105,39 @@ def test_the_first_line_of_a_block_keeps_its_indentation():
     for one in chunk(document("repo/x.py", text, kind=Kind.REPOSITORY), SMALL):
         assert text[: one.span[0]].rpartition("\n")[2].strip() == ""
         assert one.span[0] == 0 or one.text.startswith("    ") or text[one.span[0] - 1] != "\n"
+
+
+COMMENTED = "# build everything\n\nall: lib\n\n# the library\n\nlib:\n\tmake -C lib\n" + "\techo built\n" * 20
+
+
+@pytest.mark.parametrize(
+    "name", ["Makefile", "Dockerfile", ".ci/run", ".gitignore", "bin/deploy", "x.py", "docs/Makefile?ref=a.md"]
+)
+def test_a_comment_of_a_program_is_no_heading(name):
+    chunks = chunk(document(f"git+file:///repo//{name}", COMMENTED, kind=Kind.REPOSITORY), SMALL)
+    assert len(chunks) > 1
+    assert {one.heading for one in chunks} == {()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README",
+        "LICENSE",
+        "docs/CHANGELOG",
+        "page.mdx",
+        "page.MD",
+        "notebook.ipynb",
+        "paper.pdf",
+        "notes.txt",
+        "a.md?ref=v1.py",
+    ],
+)
+def test_a_text_in_a_repository_is_cut_as_one_and_knows_its_headings(name):
+    text = "# Setting up\n\n" + "A sentence of some words. " * 8 + "\n\n```python\n# no heading\nx = 1\n```\n"
+    chunks = chunk(document(f"git+file:///repo//{name}", text, kind=Kind.REPOSITORY), SMALL)
+    assert len(chunks) > 1
+    assert {one.heading for one in chunks} == {("Setting up",)}
 
 
 def test_definitions_name_the_place_of_a_passage():
