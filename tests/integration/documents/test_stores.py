@@ -70,6 +70,12 @@ async def test_each_document_gets_the_next_revision_and_changes_come_in_order(st
     assert await changes(store, after[-1].revision) == []
 
 
+async def test_revisions_are_plain_numbers(store):
+    await store.put("notes", pairs("a"))
+    found = [*(await store.revisions()).values(), *[change.revision for change in await changes(store)]]
+    assert {type(revision) for revision in found} == {int}  # a driver's own kind of number is none for an index's note
+
+
 async def test_a_buried_document_is_a_tombstone_without_its_text(store):
     await store.put("notes", pairs("a", "b"))
     before = (await store.revisions())["notes"]

@@ -99,7 +99,7 @@ class Ledger:
     async def revisions(self) -> Mapping[str, int]:
         """The last revision of every source that readers may see."""
         with mapping(self._address):
-            return {found["_id"]: found["revision"] async for found in self.rows.find({}, {"revision": 1})}
+            return {found["_id"]: int(found["revision"]) async for found in self.rows.find({}, {"revision": 1})}
 
 
 def _taken_over(source: str) -> LeaseError:

@@ -52,4 +52,4 @@ def document(row: Row) -> Document:
 def change(row: Row) -> Change:
     """The change of a row, a tombstone included."""
     made = document(row) if row["live"] else None
-    return Change(id=row["_id"], uri=row["uri"], source=row["source"], revision=row["revision"], document=made)
+    return Change(id=row["_id"], uri=row["uri"], source=row["source"], revision=int(row["revision"]), document=made)
