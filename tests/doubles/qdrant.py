@@ -14,12 +14,12 @@ from aiohttp import web
 
 
 class QdrantDouble:
-    """`statuses` are answered first, one a request; `requests` keeps method and path of each one."""
+    """`statuses` are answered first, one a request, with `headers`; `requests` keeps method and path of each one."""
 
     def __init__(self, key=""):
         self.key = key
         self.collections, self.aliases = {}, {}
-        self.requests, self.statuses = [], []
+        self.requests, self.statuses, self.headers = [], [], {}
 
     async def __aenter__(self):
         self._folder = tempfile.TemporaryDirectory()
@@ -61,7 +61,8 @@ class QdrantDouble:
     async def _outer(self, request, handler):
         self.requests.append((request.method, request.path))
         if self.statuses:
-            return _refused(self.statuses.pop(0), "scripted, with the key " + request.headers.get("api-key", ""))
+            words = "scripted, with the key " + request.headers.get("api-key", "")
+            return _refused(self.statuses.pop(0), words, self.headers)
         if self.key and request.headers.get("api-key") != self.key:
             return web.Response(status=401, text="Must provide an API key or an Authorization bearer token")
         if request.match_info.http_exception:
@@ -208,8 +209,8 @@ NAME = web.RequestKey("name", str)
 DONE = {"operation_id": 0, "status": "completed"}
 
 
-def _refused(status, words):
-    return web.json_response({"status": {"error": words}, "time": 0.0}, status=status)
+def _refused(status, words, headers=None):
+    return web.json_response({"status": {"error": words}, "time": 0.0}, status=status, headers=headers)
 
 
 def _vector(value):

@@ -7,6 +7,7 @@ import pytest
 from tests.doubles.qdrant import QdrantDouble
 from tests.integration.index.samples import fill, passage, recipe, vector
 from tests.servers import free_port
+from twin.drivers.qdrant import patience
 from twin.drivers.qdrant.server import ServerIndexes
 from twin.errors import IndexStoreError, RefusedError, SettingsError
 from twin.records import Filter
@@ -55,6 +56,24 @@ async def test_neither_key_nor_password_is_shown_when_the_server_repeats_them(do
     assert "the-password" not in str(failed.value) + repr(made)
     assert SECRET not in str(failed.value)
     await made.close()
+
+
+async def test_a_server_that_is_too_busy_is_asked_again_after_what_it_asks_for(double, store):
+    double.statuses, double.headers = [429, 429], {"retry-after": "0"}
+    double.requests.clear()
+    assert await store.live() == ""
+    assert len(double.requests) == 3
+
+
+@pytest.mark.parametrize("asked", ["3600", "Fri, 01 Jan 2100 00:00:00 GMT", ""])
+async def test_a_server_that_stays_too_busy_is_named_and_waited_for_no_longer_than_a_question_can(
+    double, store, asked, monkeypatch
+):
+    monkeypatch.setattr(patience, "LONGEST", 0.1)
+    double.statuses, double.headers = [429] * 9, {"retry-after": asked} if asked else {}
+    with pytest.raises(IndexStoreError, match=r"at http://127\.0\.0\.1:\d+ could not read its aliases: HTTP 429"):
+        await store.live()
+    assert len(double.statuses) == 8
 
 
 async def test_a_server_that_is_not_there_is_named_without_credentials():

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from yarl import URL
 
+from twin.drivers.qdrant.patience import be_patient
 from twin.errors import IndexStoreError, SettingsError
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ def connection(url: str, key: str, timeout: int) -> AsyncQdrantClient:
         headers["authorization"] = encode_basic_auth(address.user, address.password or "")
     with warnings.catch_warnings():  # that a key goes over http is the operator's choice, inside a cluster
         warnings.simplefilter("ignore")
-        return AsyncQdrantClient(
+        made = AsyncQdrantClient(
             url=bare, api_key=key or None, timeout=timeout, headers=headers, check_compatibility=False, prefer_grpc=False
         )
+    be_patient(made)
+    return made
 
 
 class Faults:
@@ -57,6 +60,7 @@ class Faults:
     def mapped(self, doing: str, unless: int = 0) -> Iterator[None]:
         """Raises IndexStoreError; a reply with the status `unless` ends the block and raises nothing."""
         from pydantic import ValidationError
+        from qdrant_client.common.client_exceptions import QdrantException
         from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
         try:
@@ -68,6 +72,8 @@ class Faults:
             raise self._error(
                 doing, f"{exc.source or type(exc.source).__name__}; check that it runs and TWIN_QDRANT_URL"
             ) from exc
+        except QdrantException as exc:  # 429, with a wait that is longer than ours
+            raise self._error(doing, "HTTP 429: it is too busy and asks to wait; try again later") from exc
         except (ApiException, ValidationError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as exc:
             raise self._error(doing, f"its reply is not as expected ({type(exc).__name__})") from exc
 
