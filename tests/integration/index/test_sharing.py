@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -215,7 +216,7 @@ async def test_a_close_that_is_cancelled_still_lets_the_next_process_own_the_fol
 async def test_what_is_too_large_to_send_is_told_at_once_and_the_next_call_works(tmp_path, monkeypatch):
     first, second = await opened(tmp_path), await opened(tmp_path)
     index = (await first.create(recipe())).name
-    await fill(first, index, [passage(f"{n} " + "long " * 2000, position=n) for n in range(20)])
+    await fill(first, index, [passage("long " * 40_000)])
     monkeypatch.setattr(wire, "LARGEST", 100_000)
     with pytest.raises(IndexStoreError, match="over the bound"):
         await second.stored(index, ["d1"])
@@ -224,6 +225,23 @@ async def test_what_is_too_large_to_send_is_told_at_once_and_the_next_call_works
     with pytest.raises(IndexStoreError, match="no message can hold"):
         await second.remove(index, ["\ud800"])
     assert len(await second.list()) == 1
+    await second.close()
+    await first.close()
+
+
+async def test_documents_that_together_are_too_large_to_send_go_and_come_in_parts(tmp_path, monkeypatch):
+    first, second = await opened(tmp_path), await opened(tmp_path)
+    index = (await first.create(recipe())).name
+    monkeypatch.setattr(wire, "LARGEST", 100_000)
+    chunks = [passage(f"{n} " + "長い" * 2000, document=f"d{n % 4}", position=n) for n in range(40)]  # half a megabyte
+    await fill(second, index, chunks)
+    moved = [replace(one, position=one.position + 1) for one in chunks]
+    await second.update(index, moved)
+    found = await second.stored(index, ["d0", "d1", "d2"])
+    assert found == {name: {one.id: one for one in moved if one.document == name} for name in ("d0", "d1", "d2")}
+    assert [one.id async for one in second.scan(index)] == sorted(one.id for one in chunks)
+    assert len([one async for one in second.scan(index, 7)]) == 7
+    assert not second.owner
     await second.close()
     await first.close()
 

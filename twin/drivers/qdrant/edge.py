@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ ATTACH_WITHIN = 30.0  # seconds: an owner that neither serves nor lets go is nam
 INLINE = frozenset({"live", "search"})  # about a millisecond: cheaper in the loop than a thread
 BUFFER = 1 << 20
 STREAMS = 16  # calls of one client under way at once; the others wait their turn
-AT_ONCE = 16  # documents whose passages are read in one call, so that no reply is too large for a frame
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -99,15 +99,18 @@ class EdgeIndexes:
         return await self._call("create", spec)  # type: ignore[no-any-return]
 
     async def write(self, index: str, chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
-        await self._call("write", index, chunks, vectors)
+        for part in wire.spans(chunks):
+            await self._call("write", index, chunks[part], vectors[part])
 
     async def update(self, index: str, chunks: Sequence[Chunk]) -> None:
-        await self._call("update", index, chunks)
+        for part in wire.spans(chunks):
+            await self._call("update", index, chunks[part])
 
     async def stored(self, index: str, documents: Sequence[str]) -> Mapping[str, Mapping[str, Chunk]]:
-        found: dict[str, Mapping[str, Chunk]] = {}
-        for at in range(0, len(documents), AT_ONCE):
-            found |= await self._call("stored", index, documents[at : at + AT_ONCE])
+        found: dict[str, dict[str, Chunk]] = {}
+        if documents:
+            async for one in self._pages(index, 0, documents):
+                found.setdefault(one.document, {})[one.id] = one
         return found
 
     async def remove(self, index: str, chunk_ids: Sequence[str]) -> None:
@@ -140,9 +143,15 @@ class EdgeIndexes:
 
     async def scan(self, index: str, limit: int = 0) -> AsyncGenerator[Chunk, None]:
         name = index or await self.live()  # the same one to its end, should the alias move
+        async with aclosing(self._pages(name, limit, ())) as found:
+            async for chunk in found:
+                yield chunk
+
+    async def _pages(self, index: str, limit: int, documents: Sequence[str]) -> AsyncGenerator[Chunk, None]:
         after, given = "", 0
         while not limit or given < limit:
-            chunks, after = await self._call("page", name, after, min(PAGE, limit - given) if limit else PAGE)
+            asked = min(PAGE, limit - given) if limit else PAGE
+            chunks, after = await self._call("page", index, after, asked, documents, wire.room())
             for chunk in chunks:
                 yield chunk
             given += len(chunks)

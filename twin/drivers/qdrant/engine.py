@@ -14,12 +14,25 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from twin.drivers.qdrant.payload import DENSE, KEYWORDS, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload, searched
+from twin.drivers.qdrant.payload import (
+    DENSE,
+    KEYWORDS,
+    PREFETCH,
+    RRF_K,
+    SPARSE,
+    Meta,
+    chunk_of,
+    conditions,
+    payload,
+    searched,
+    size,
+)
 from twin.drivers.qdrant.points import Writer
 from twin.drivers.qdrant.room import require_room, taken
 from twin.errors import IndexStoreError, RefusedError
@@ -130,20 +143,6 @@ class Engine:
             self._shard(index).update(self._q.UpdateOperation.overwrite_payload([one.id], payload(one)))
 
     @mapped
-    def stored(self, index: str, documents: Sequence[str]) -> Mapping[str, Mapping[str, Chunk]]:
-        found: dict[str, dict[str, Chunk]] = {}
-        if documents:
-            match = self._q.FieldCondition("document", match=self._q.MatchAny(list(documents)))
-            offset: Any = None
-            while True:
-                page, offset = self._scroll(index, PAGE, offset, self._q.Filter(must=[match]))
-                for one in page:
-                    found.setdefault(one.document, {})[one.id] = one
-                if offset is None:
-                    break
-        return found
-
-    @mapped
     def remove(self, index: str, chunk_ids: Sequence[str]) -> None:
         require_room(self._folder)
         self._shard(index).update(self._q.UpdateOperation.delete_points(list(chunk_ids)))
@@ -211,15 +210,21 @@ class Engine:
         return [Passage(rank, hit.score, chunk_of(hit.id, hit.payload)) for rank, hit in enumerate(hits, 1)]
 
     @mapped
-    def page(self, index: str, after: str, limit: int) -> tuple[Sequence[Chunk], str]:
-        """Up to `limit` chunks in order of id from `after` on, and where the next page begins (empty at the end)."""
-        chunks, offset = self._scroll(index or self.live(), limit, after or None, None)
-        return chunks, str(offset or "")
+    def page(self, index: str, after: str, limit: int, documents: Sequence[str], room: int) -> tuple[Sequence[Chunk], str]:
+        """Chunks in order of id from `after` on, of `documents` or (when empty) of all, and where the next page begins.
 
-    def _scroll(self, index: str, limit: int, offset: Any, only: Any) -> tuple[Sequence[Chunk], Any]:
-        request = self._q.ScrollRequest(offset=offset, limit=limit, filter=only, with_payload=True)
+        At most `limit`, and at most `room` characters, but one chunk at least; "" follows the last page.
+        """
+        only = None
+        if documents:
+            only = self._q.Filter(must=[self._q.FieldCondition("document", match=self._q.MatchAny(list(documents)))])
+        request = self._q.ScrollRequest(offset=after or None, limit=limit, filter=only, with_payload=True)
         records, following = self._shard(index).scroll(request)
-        return [chunk_of(one.id, one.payload) for one in records], following
+        chunks = [chunk_of(one.id, one.payload) for one in records]
+        for n, held in enumerate(accumulate(map(size, chunks))):
+            if n and held > room:
+                return chunks[:n], chunks[n].id
+        return chunks, str(following or "")
 
     def _count(self, index: str) -> int:
         return int(self._shard(index).count(self._q.CountRequest(exact=True)))

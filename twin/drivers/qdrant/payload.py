@@ -69,6 +69,11 @@ def searched(chunk: Chunk) -> str:
     return "\n".join((chunk.title, *chunk.heading, chunk.text))
 
 
+def size(chunk: Chunk) -> int:
+    """About how many characters a chunk is when it is sent."""
+    return len(chunk.text) + len(chunk.title) + sum(map(len, chunk.heading)) + len(chunk.uri) + len(chunk.link)
+
+
 def plain(text: str) -> str:
     """`text` without lone surrogates, which JSON may carry and no wire format takes."""
     return text.encode("utf-8", "replace").decode()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from twin.drivers.qdrant.payload import size
 from twin.errors import IndexStoreError, RefusedError, TwinError
 from twin.records import Chunk, Filter, IndexInfo, IndexSpec, Passage
 
@@ -18,7 +19,6 @@ CALLS: dict[str, tuple[Any, Any]] = {  # method -> types of its arguments, type 
     "create": (tuple[IndexSpec], IndexInfo),
     "write": (tuple[str, list[Chunk], list[list[float]]], None),
     "update": (tuple[str, list[Chunk]], None),
-    "stored": (tuple[str, list[str]], dict[str, dict[str, Chunk]]),
     "remove": (tuple[str, list[str]], None),
     "mark": (tuple[str, dict[str, int] | None, float | None], None),
     "optimize": (tuple[str], None),
@@ -26,8 +26,25 @@ CALLS: dict[str, tuple[Any, Any]] = {  # method -> types of its arguments, type 
     "drop": (tuple[str], None),
     "snapshot": (tuple[str, str], tuple[IndexInfo, str]),
     "search": (tuple[str, list[float] | None, str, Filter, int], list[Passage]),
-    "page": (tuple[str, str, int], tuple[list[Chunk], str]),
+    "page": (tuple[str, str, int, list[str], int], tuple[list[Chunk], str]),
 }
+
+
+def room() -> int:
+    """Characters of chunks that surely fit a frame: each takes four bytes at most, and there is more to a chunk than these."""
+    return LARGEST // 8
+
+
+def spans(chunks: Sequence[Chunk]) -> Iterator[slice]:
+    """Stretches of `chunks` of which each has room in a frame; a chunk that is larger is a stretch of its own."""
+    start = held = 0
+    for at, chunk in enumerate(chunks):
+        held += size(chunk)
+        if at > start and held > room():
+            yield slice(start, at)
+            start, held = at, size(chunk)
+    if start < len(chunks):
+        yield slice(start, len(chunks))
 
 
 class Call(msgspec.Struct, array_like=True):
