@@ -1,4 +1,7 @@
-"""A process that builds an index of sixty documents in the folder it is given, and says so after every batch."""
+"""A process that builds an index of sixty documents, and says so after every batch.
+
+Where it is told to: a folder, or the address of a Qdrant server.
+"""
 
 import asyncio
 import sys
@@ -7,6 +10,7 @@ from pathlib import Path
 import twin.index.build as stage
 from tests.unit.index.fakes import CountingEmbedder, MemoryDocuments, document
 from twin.drivers.qdrant.edge import EdgeIndexes
+from twin.drivers.qdrant.server import ServerIndexes
 from twin.index.chunk import Limits
 
 DOCUMENTS = 60
@@ -27,9 +31,13 @@ def documents(version):
     return made
 
 
-async def build(folder, version, on_progress=None):
+def indexes_at(place):
+    return ServerIndexes(place) if str(place).startswith("http:") else EdgeIndexes(Path(place))
+
+
+async def build(place, version, on_progress=None):
     stage.BATCH_DOCUMENTS = 6
-    indexes = EdgeIndexes(Path(folder))
+    indexes = indexes_at(place)
     await indexes.open()
     try:
         return await stage.build(

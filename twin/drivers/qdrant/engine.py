@@ -72,6 +72,14 @@ class Engine:
         self._shards: dict[str, Any] = {}
         self._opening = threading.Lock()
         self._bm25 = qdrant_edge.Bm25()
+        self._discard()
+
+    @mapped
+    def _discard(self) -> None:
+        """Remove what a process left that was killed while it made or dropped an index."""
+        for place in self._folder.glob("*.*/"):
+            if not (place / "meta.json").exists() and {one.name for one in place.iterdir()} <= {"shard", "meta.partial"}:
+                shutil.rmtree(place)
 
     @mapped
     def close(self) -> None:
