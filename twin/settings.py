@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,6 +17,7 @@ Positive = Annotated[int, Meta(ge=1)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Seconds = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+Quantization = Literal["", "scalar", "binary", "product"]
 SECRETS = (
     "documents_url",
     "qdrant_url",
@@ -65,8 +66,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     chunk_article: Positive = 1500  # characters at most in a chunk of an article; another value makes another index
     chunk_post: Positive = 400  # the same of a post
     chunk_repository: Positive = 1500  # the same of a file of a repository
-    quantization: Annotated[str, Meta(pattern="^(scalar|binary|product)?$")] = ""  # scalar, binary or product; empty: none
-    shards: Positive = 1  # of a collection on a Qdrant server
+    quantization: Quantization = ""  # scalar, binary or product, of indexes that are made from now on; empty: none
+    shards: Positive = 1  # of a collection that is made on a Qdrant server
     replicas: Positive = 1  # of each shard
     recall_gate: Annotated[float, Meta(ge=0, le=1)] = 0.9  # the least recall@10 with which an index becomes live
     keep_indexes: Positive = 2  # that `twin index prune` leaves beside the live one
@@ -180,11 +181,18 @@ def _refuse_unknown(origin: Mapping[str, str]) -> None:
             raise SettingsError(f"{origin[key]}: there is no setting {key!r}; {hint}")
 
 
+def _choices(key: str) -> str:
+    """That a value is none of those which the setting `key` has; empty for one that takes more than a few."""
+    known = next(get_args(field.type) for field in msgspec.structs.fields(Settings) if field.name == key)
+    names = [one or '""' for one in known if isinstance(one, str)]
+    return f"must be one of {', '.join(names)}" if names else ""
+
+
 def _convert(values: Mapping[str, Any], origin: Mapping[str, str]) -> Settings:
     for key, value in values.items():
         try:
             msgspec.convert({key: value}, Settings, strict=False)
         except msgspec.ValidationError as exc:
-            reason = str(exc).partition(" - at ")[0]
+            reason = _choices(key) or str(exc).partition(" - at ")[0]
             raise SettingsError(f"{origin[key]}: {key}: {reason}") from exc
     return msgspec.convert(values, Settings, strict=False)

@@ -84,7 +84,8 @@ class QdrantDouble:
         _, made = self.collections[request[NAME]]
         layout = {key: made[key] for key in ("vectors", "sparse_vectors") if key in made}
         config = {
-            "params": {**layout, "shard_number": made.get("shard_number", 1), "replication_factor": 1},
+            "params": {**layout, **{key: made.get(key, 1) for key in ("shard_number", "replication_factor")}},
+            "quantization_config": made.get("quantization_config"),
             "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000},
             "optimizer_config": {
                 "deleted_threshold": 0.2,

@@ -137,7 +137,9 @@ async def test_processes_that_make_the_same_index_at_once_make_one(double, store
 async def test_shards_replicas_and_quantization_reach_the_server(double):
     made = ServerIndexes(double.url, SECRET, quantization="scalar", shards=3, replicas=2)
     await made.open()
-    asked = double.collections[f"twin.{(await made.create(recipe())).name}"][1]
+    info = await made.create(recipe())
+    asked = double.collections[f"twin.{info.name}"][1]
+    assert info.layout == {"quantization": "scalar", "shards": 3, "replicas": 2}
     assert (asked["shard_number"], asked["replication_factor"]) == (3, 2)
     assert asked["quantization_config"] == {"scalar": {"type": "int8", "always_ram": True}}
     await made.close()

@@ -20,19 +20,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
-from twin.drivers.qdrant.payload import (
-    DENSE,
-    KEYWORDS,
-    PREFETCH,
-    RRF_K,
-    SPARSE,
-    Meta,
-    chunk_of,
-    conditions,
-    payload,
-    searched,
-    size,
-)
+from twin.drivers.qdrant import shard as layout
+from twin.drivers.qdrant.payload import DENSE, PREFETCH, RRF_K, SPARSE, Meta, chunk_of, conditions, payload, searched, size
 from twin.drivers.qdrant.points import Writer
 from twin.drivers.qdrant.room import require_room, taken
 from twin.errors import IndexStoreError, RefusedError
@@ -61,7 +50,7 @@ def mapped(method: Callable[P, R]) -> Callable[P, R]:
 
 
 class Engine:
-    """The `IndexStore` calls, blocking. `quantization` is scalar, binary or empty."""
+    """The `IndexStore` calls, blocking. `quantization` is of indexes that are made: scalar, binary, product or empty."""
 
     def __init__(self, folder: Path, quantization: str = "") -> None:
         import qdrant_edge
@@ -89,9 +78,8 @@ class Engine:
 
     @mapped
     def list(self) -> list[IndexInfo]:
-        live = self.live()
         names = sorted(path.parent.name for path in self._folder.glob("*/meta.json"))
-        return [self._meta(name).info(chunks=self._count(name), live=name == live) for name in names]
+        return [self._info(name, self._count(name)) for name in names]
 
     @mapped
     def live(self) -> str:
@@ -107,33 +95,10 @@ class Engine:
             require_room(self._folder)
             shutil.rmtree(place, ignore_errors=True)  # half made by a process that was killed
             (place / "shard").mkdir(parents=True)
-            self._shards[spec.name] = self._made(place / "shard", spec.dimension)
+            self._shards[spec.name] = layout.made(place / "shard", spec.dimension, self._quantization)
             created = datetime.now(UTC).isoformat(timespec="microseconds")
             self._write_meta(Meta(spec.name, spec, created))
-        return self._meta(spec.name).info(chunks=self._count(spec.name), live=spec.name == self.live())
-
-    def _made(self, place: Path, dimension: int) -> Any:
-        q = self._q
-        shard = q.EdgeShard.create(
-            str(place),
-            q.EdgeConfig(
-                vectors={DENSE: q.EdgeVectorParams(dimension, q.Distance.Cosine)},
-                sparse_vectors={SPARSE: q.EdgeSparseVectorParams(modifier=q.Modifier.Idf)},
-                quantization_config=self._quantized(),
-            ),
-        )
-        for key in KEYWORDS:
-            shard.update(q.UpdateOperation.create_field_index(key, q.PayloadSchemaType.Keyword))
-        return shard
-
-    def _quantized(self) -> Any:
-        q = self._q
-        known: dict[str, Callable[[], Any]] = {
-            "scalar": lambda: q.ScalarQuantizationConfig(q.ScalarType.Int8, always_ram=True),
-            "binary": lambda: q.BinaryQuantizationConfig(always_ram=True),
-            "product": lambda: q.ProductQuantizationConfig(q.CompressionRatio.X8, always_ram=True),
-        }
-        return known[self._quantization]() if self._quantization else None
+        return self._info(spec.name, self._count(spec.name))
 
     @mapped
     def write(self, index: str, chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
@@ -195,7 +160,7 @@ class Engine:
                 made.add([(chunk_of(one.id, one.payload), one.vector[DENSE]) for one in records])
                 if offset is None:
                     break
-        return meta.info(chunks=made.count, live=name == self.live()), made.documents
+        return self._info(name, made.count), made.documents
 
     @mapped
     def search(self, index: str, vector: Sequence[float] | None, text: str, filter: Filter, limit: int) -> Sequence[Passage]:
@@ -233,6 +198,10 @@ class Engine:
             if n and held > room:
                 return chunks[:n], chunks[n].id
         return chunks, str(following or "")
+
+    def _info(self, index: str, chunks: int) -> IndexInfo:
+        made_with = layout.made_with(self._place(index) / "shard")
+        return self._meta(index).info(chunks=chunks, live=index == self.live(), layout=made_with)
 
     def _count(self, index: str) -> int:
         return int(self._shard(index).count(self._q.CountRequest(exact=True)))

@@ -93,7 +93,7 @@ class Meta(msgspec.Struct, frozen=True):
         kept = self.recall if recall is None else recall
         return msgspec.structs.replace(self, revisions={**self.revisions, **(revisions or {})}, recall=kept)
 
-    def info(self, *, chunks: int, live: bool) -> IndexInfo:
+    def info(self, *, chunks: int, live: bool, layout: Mapping[str, str | int]) -> IndexInfo:
         """As `twin index list` shows it."""
         return IndexInfo(
             name=self.name,
@@ -103,4 +103,5 @@ class Meta(msgspec.Struct, frozen=True):
             created=self.created,
             recall=self.recall,
             revisions=self.revisions,
+            layout=layout,
         )

@@ -37,6 +37,17 @@ def _quantized(kind: str) -> Any:
     return None
 
 
+def made_with(config: models.CollectionConfig) -> dict[str, str | int]:
+    """What `layout`, and the numbers beside it, made of a collection."""
+    quantized = config.quantization_config
+    kinds = ("scalar", "binary", "product")
+    return {
+        "quantization": next((kind for kind in kinds if getattr(quantized, kind, None) is not None), ""),
+        "shards": config.params.shard_number or 1,
+        "replicas": config.params.replication_factor or 1,
+    }
+
+
 def point(chunk: Chunk, vector: Sequence[float], bm25: Any) -> models.PointStruct:
     """A chunk with both of its vectors."""
     from qdrant_client.http import models

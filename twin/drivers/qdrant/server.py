@@ -230,7 +230,7 @@ class ServerIndexes:
             spec = msgspec.convert(known["twin"], IndexSpec)
             revisions = {key.removeprefix(REVISION): int(value) for key, value in known.items() if key.startswith(REVISION)}
             meta = Meta(name, spec, known["created"], known.get("recall"), revisions)
-        return meta.info(chunks=chunks, live=name == live)
+        return meta.info(chunks=chunks, live=name == live, layout=request.made_with(info.config))
 
 
 def _ours(info: CollectionInfo) -> bool:
