@@ -69,27 +69,33 @@ def words_of(chunk: Chunk) -> set[str]:
     return set(WORD.findall("\n".join((chunk.title, *chunk.heading, chunk.text)).lower()))
 
 
-async def switch(store: IndexStore, index: str, embedder: Embedder, threshold: float) -> RecallReport:
-    """Make `index` live if its recall is at least `threshold`. Raises RecallError and changes nothing otherwise."""
-    info = await _info(store, index)
+async def switch(store: IndexStore, index: str, embedder: Embedder, threshold: float, *, dry_run: bool = False) -> RecallReport:
+    """Make `index` live if its recall is at least `threshold`. Raises RecallError and changes nothing otherwise.
+
+    A `dry_run` measures, and changes nothing either way.
+    """
+    there = await store.list()
+    info = _named(there, index)
     check_embedder(info.spec, embedder, info.name)
+    stays = "the live index stays" if any(one.live for one in there) else "no index is live"
     if not info.chunks:
-        raise RecallError(f"index {info.name} is empty: `twin documents sync`, then `twin index build`; the live index stays")
+        raise RecallError(f"index {info.name} is empty: `twin documents sync`, then `twin index build`; {stays}")
     report = await measure(store, info.name, embedder)
-    await store.mark(info.name, recall=report.recall)
+    if not dry_run:
+        await store.mark(info.name, recall=report.recall)
     if report.recall < threshold:
         missed = "; ".join(report.misses)
         raise RecallError(
             f"index {info.name} finds {report.recall:.3f} of {report.queries} known items, {threshold} are wanted; "
-            f"the live index stays. Missed, among others: {missed}"
+            f"{stays}. Missed, among others: {missed}"
         )
-    if not info.live:
+    if not info.live and not dry_run:
         await store.switch(info.name)
     return report
 
 
-async def _info(store: IndexStore, index: str) -> IndexInfo:
-    found = {info.name: info for info in await store.list()}
+def _named(there: Sequence[IndexInfo], index: str) -> IndexInfo:
+    found = {info.name: info for info in there}
     if index not in found:
         names = ", ".join(found) or "there is none; `twin index build` makes one"
         raise RecallError(f"there is no index {index}; the indexes are: {names}")
