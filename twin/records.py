@@ -171,9 +171,9 @@ class IndexSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexInfo:
-    """One index as `twin index list` shows it. `revisions` is how far each source has been written into it.
+    """One index as `twin index list` shows it. `revisions` is how far each source of the document store `store` was written.
 
-    `layout` is how it was made, which no recipe says: quantization, shards, replicas.
+    An empty `store` is unknown. `layout` is how it was made, which no recipe says: quantization, shards, replicas.
     """
 
     name: str
@@ -183,6 +183,7 @@ class IndexInfo:
     created: str
     recall: float | None = None  # of the last gate, None before the first
     revisions: Mapping[str, int] = field(default_factory=dict)
+    store: str = ""
     layout: Mapping[str, str | int] = field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from twin.records import IndexInfo
 
 if TYPE_CHECKING:
     from twin.index.build import BuildReport
+    from twin.index.plan import Plan
     from twin.index.recall import RecallReport
 
 app = typer.Typer(help="Documents -> index.", no_args_is_help=True, rich_markup_mode=None)
@@ -57,18 +59,34 @@ async def _indexes(here: Place) -> list[IndexInfo]:
 
 
 @app.command()
-def build(context: typer.Context, switch: SwitchOption = False, output: OutputOption = Output.TABLE) -> None:
-    """Write into the index whatever changed since it was built; another recipe makes another index beside it."""
+def build(
+    context: typer.Context,
+    switch: SwitchOption = False,
+    allow_mass_delete: Annotated[
+        bool, typer.Option("--allow-mass-delete", help="Also when most of the index is of documents that are not stored.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Write into the index whatever changed since it was built; another recipe makes another index beside it.
+
+    Exit status 3 when most of the index would go because the document store does not know it, as when that was lost.
+    """
     here = place(context)
-    made = asyncio.run(built(here))
-    gate = asyncio.run(switched(here, made.index)) if switch else None
-    if not show({"build": made, "switch": gate}, output):
+    if dry_run:
+        todo = asyncio.run(_planned(here, allow_mass_delete=allow_mass_delete))
+        if not show({"dry_run": True, "build": todo, "switch": None}, output):
+            print_plan(todo, switch=switch)
+        return
+    made = asyncio.run(built(here, allow_mass_delete=allow_mass_delete))
+    gate = asyncio.run(_made_live(here, made)) if switch else None
+    if not show({"dry_run": False, "build": made, "switch": gate}, output):
         print_build(made)
         if gate:
             print_switch(gate)
 
 
-async def built(here: Place) -> BuildReport:
+async def built(here: Place, *, allow_mass_delete: bool = False) -> BuildReport:
     """Build the index of the configured recipe, with progress on stderr."""
     from twin.cli.progress import Progress
     from twin.cli.wiring import documents, embedder, indexes, limits
@@ -77,15 +95,63 @@ async def built(here: Place) -> BuildReport:
 
     async with documents(here) as store, indexes(here) as index, embedder(here) as model:
         with Progress("documents") as progress:
-            return await run(
+
+            def shown(report: BuildReport, total: int) -> None:
+                if total:
+                    progress.set("index", report.documents + report.gone, total, f"{report.written} passages")
+
+            report = await run(
                 store,
                 index,
                 model,
                 clean=clean,
                 limits=limits(here),
                 cleaning=CLEANING_VERSION,
-                on_progress=lambda r: progress.set("index", r.documents + r.gone, 0, f"{r.written} passages"),
+                on_progress=shown,
+                allow_mass_delete=allow_mass_delete,
             )
+    if note := laid_out(here, report.index, report.layout):
+        say(f"note: {note}")
+    return report
+
+
+def laid_out(here: Place, index: str, layout: Mapping[str, str | int]) -> str:
+    """What of an index is not as the settings say, because it was made before they did; empty when all is."""
+    wanted = [(key, value, getattr(here.settings, key)) for key, value in layout.items()]
+    unlike = [f"{key} {made or 'none'} ({asked or 'none'} is set)" for key, made, asked in wanted if made != asked]
+    if not unlike:
+        return ""
+    server = here.settings.qdrant_url
+    place = f"the collection {here.settings.qdrant_alias}.{index}" if server else f"{here.home / 'index' / index}"
+    return (
+        f"{index} was made with {', '.join(unlike)} and stays so: another recipe makes an index as it is set, "
+        f"or remove {place} while nothing uses it, then `twin index build --switch`"
+    )
+
+
+async def _planned(here: Place, *, allow_mass_delete: bool) -> Plan:
+    from twin.cli.wiring import documents, embedder, indexes, limits
+    from twin.documents.clean import CLEANING_VERSION
+    from twin.index.build import planned as run
+
+    async with documents(here) as store, indexes(here) as index, embedder(here) as model:
+        return await run(
+            store, index, model, limits=limits(here), cleaning=CLEANING_VERSION, allow_mass_delete=allow_mass_delete
+        )
+
+
+def print_plan(todo: Plan, *, switch: bool) -> None:
+    """What a build would do, in a line or two for a person."""
+    if todo.new:
+        say(f"{todo.index} would be made, of {todo.documents} documents")
+    elif todo.documents or todo.gone or todo.lost:
+        lost = f", {todo.lost} passages of documents that are not stored removed" if todo.lost else ""
+        say(f"{todo.index}: {todo.documents} documents would be written, {todo.gone} taken out{lost}")
+    else:
+        say(f"{todo.index}: up to date")
+    if switch:
+        say("then its recall would be measured, and it would go live if that is enough")
+    say("dry run: nothing was changed")
 
 
 def print_build(made: BuildReport) -> None:
@@ -103,20 +169,22 @@ def print_build(made: BuildReport) -> None:
 def switch(
     context: typer.Context,
     index: Annotated[str, typer.Argument(help="The index to make live; the one of the configured recipe when left out.")] = "",
+    dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Make an index live, if it finds its own documents (exit status 3 when it does not)."""
-    gate = asyncio.run(switched(place(context), index))
+    gate = asyncio.run(switched(place(context), index, dry_run=dry_run))
     if not show(gate, output):
-        print_switch(gate)
+        print_switch(gate, dry_run=dry_run)
 
 
-def print_switch(gate: RecallReport) -> None:
+def print_switch(gate: RecallReport, *, dry_run: bool = False) -> None:
     """What the gate said, in one line for a person."""
-    say(f"{gate.index} is live (recall@10 {gate.recall:.3f} over {gate.queries} known items)")
+    what = "would go live" if dry_run else "is live"
+    say(f"{gate.index} {what} (recall@10 {gate.recall:.3f} over {gate.queries} known items)")
 
 
-async def switched(here: Place, index: str = "") -> RecallReport:
+async def switched(here: Place, index: str = "", *, dry_run: bool = False) -> RecallReport:
     """Pass `index`, or that of the configured recipe, through the recall gate and make it live."""
     from twin.cli.wiring import embedder, indexes, limits
     from twin.documents.clean import CLEANING_VERSION
@@ -125,15 +193,30 @@ async def switched(here: Place, index: str = "") -> RecallReport:
 
     async with indexes(here) as store, embedder(here) as model:
         name = index or spec_of(model, limits(here), CLEANING_VERSION).name
-        return await run(store, name, model, here.settings.recall_gate)
+        return await run(store, name, model, here.settings.recall_gate, dry_run=dry_run)
 
 
 async def stay_live(here: Place, made: BuildReport) -> RecallReport | None:
     """Switch after a build unless what was built is live already and nothing changed."""
-    for info in await _indexes(here):
-        if info.name == made.index and info.live and not made.documents and not made.gone:
-            return None
+    info = await _filled(here, made)
+    if info.live and not made.documents and not made.gone:
+        return None
     return await switched(here, made.index)
+
+
+async def _made_live(here: Place, made: BuildReport) -> RecallReport:
+    await _filled(here, made)
+    return await switched(here, made.index)
+
+
+async def _filled(here: Place, made: BuildReport) -> IndexInfo:
+    """The index that was built. Raises RecallError when there was nothing to build it of."""
+    info = next(one for one in await _indexes(here) if one.name == made.index)
+    if not info.chunks:
+        raise RecallError(
+            f"no document was found in what {here.sources} names, as far as it was synced: add some there, then `twin up`"
+        )
+    return info
 
 
 @app.command()

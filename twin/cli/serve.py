@@ -45,7 +45,7 @@ def refresh(here: Place, *, allow_mass_delete: bool = False) -> None:
     """Sync, build and switch. A source that failed is said and does not stop the rest."""
     reports = asyncio.run(documents.synced(here, (), allow_mass_delete=allow_mass_delete, dry_run=False))
     documents.print_reports(reports)
-    made = asyncio.run(index.built(here))
+    made = asyncio.run(index.built(here, allow_mass_delete=allow_mass_delete))
     index.print_build(made)
     if gate := asyncio.run(index.stay_live(here, made)):
         index.print_switch(gate)

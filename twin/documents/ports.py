@@ -134,8 +134,16 @@ class DocumentStore(Protocol):
 
     async def count(self, source: str) -> int: ...
 
+    async def identity(self) -> str:
+        """What no other store is called: one that was made anew, or elsewhere, knows nothing of what this one buried."""
+        ...
+
     async def revisions(self) -> Mapping[str, int]:
         """The last revision of every source that is stored, tombstones included."""
+        ...
+
+    async def count_changes(self, source: str, after: int) -> tuple[int, int]:
+        """How many documents and how many tombstones `changes` would give."""
         ...
 
     def changes(self, source: str, after: int) -> AsyncGenerator[Change, None]:

@@ -8,14 +8,16 @@ neither Qdrant nor any model runtime.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from twin.errors import EmbedderMismatchError
 from twin.index.chunk import Limits, chunk, embedded_text
+from twin.index.plan import Plan, plan
 from twin.index.ports import Documents, Embedder, IndexStore
-from twin.records import Change, Chunk, Document, IndexSpec
+from twin.index.sweep import sweep
+from twin.records import Change, Chunk, Document, IndexInfo, IndexSpec
 
 BATCH_CHUNKS = 256  # embedded and written at once
 BATCH_DOCUMENTS = 128
@@ -32,10 +34,11 @@ class BuildReport:
     kept: int = 0
     removed: int = 0
     seconds: float = 0.0
+    layout: Mapping[str, str | int] = field(default_factory=dict)  # how the index was made, now or before
 
 
 Clean = Callable[[Document], Document]
-OnProgress = Callable[[BuildReport], None]
+OnProgress = Callable[[BuildReport, int], None]  # what was done so far, and how many changes there are in all
 
 
 @dataclass(slots=True)
@@ -77,26 +80,56 @@ async def build(
     limits: Limits,
     cleaning: str,
     on_progress: OnProgress | None = None,
+    allow_mass_delete: bool = False,
 ) -> BuildReport:
     """Bring the index of this recipe up to date with `documents`, making it when it is not there.
 
-    Raises IndexStoreError, EmbeddingError or StoreError; what was written by then stays and is not done again.
+    Raises IndexStoreError, EmbeddingError or StoreError; what was written by then stays and is not done again. Raises
+    MassDeletionError, and has changed nothing, when most of the index is of documents that the store does not know.
     """
     started = time.monotonic()
+    tell = on_progress or (lambda *_: None)
     info = await store.create(spec_of(embedder, limits, cleaning))
-    report = BuildReport(info.name)
-    for source, last in sorted((await documents.revisions()).items()):
-        after = info.revisions.get(source, 0)
-        if last <= after:
-            continue
+    todo = await plan(documents, store, info, allow_mass_delete=allow_mass_delete)
+    report, total = BuildReport(info.name, layout=info.layout), todo.documents + todo.gone
+    tell(report, total)
+    if todo.strange:
+        report = await _adopt(documents, store, info, todo, report)
+    total += report.gone
+    for source, after in todo.after.items():
         async with aclosing(_batches(documents, source, after, clean, limits)) as batches:
             async for batch in batches:
                 report = await _apply(batch, store, embedder, report)
-                if on_progress:
-                    on_progress(report)
+                tell(report, total)
     if report.written or report.removed:
         await store.optimize(info.name)
     return replace(report, seconds=round(time.monotonic() - started, 3))
+
+
+async def planned(
+    documents: Documents,
+    store: IndexStore,
+    embedder: Embedder,
+    *,
+    limits: Limits,
+    cleaning: str,
+    allow_mass_delete: bool = False,
+) -> Plan:
+    """What `build` would do; writes nothing, and raises what it would raise before it wrote anything."""
+    spec = spec_of(embedder, limits, cleaning)
+    there = (one for one in await store.list() if one.name == spec.name)
+    info = next(there, IndexInfo(name=spec.name, spec=spec, chunks=0, live=False, created=""))
+    return await plan(documents, store, info, allow_mass_delete=allow_mass_delete)
+
+
+async def _adopt(documents: Documents, store: IndexStore, info: IndexInfo, todo: Plan, report: BuildReport) -> BuildReport:
+    """Make the index one of this document store: without the documents that it does not know, and with none yet of its own."""
+    gone = removed = 0
+    if todo.lost:
+        await store.mark(info.name, store="")  # beside its former store, too, it is not whole from here on
+        gone, removed = await sweep(documents, store, info.name)
+    await store.mark(info.name, revisions=dict.fromkeys(info.revisions, 0), store=todo.store)
+    return replace(report, gone=gone, removed=removed)
 
 
 async def _batches(documents: Documents, source: str, after: int, clean: Clean, limits: Limits) -> AsyncGenerator[_Batch, None]:

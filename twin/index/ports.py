@@ -27,11 +27,23 @@ class Embedder(Protocol):
 
 
 class Documents(Protocol):
-    """The part of the document store that indexing reads."""
+    """The part of the document store that indexing reads. All methods raise StoreError."""
+
+    async def identity(self) -> str:
+        """What no other store is called, nor this one when it was made anew."""
+        ...
 
     async def revisions(self) -> Mapping[str, int]: ...
 
+    async def count_changes(self, source: str, after: int) -> tuple[int, int]:
+        """How many documents and how many tombstones `changes` would give."""
+        ...
+
     def changes(self, source: str, after: int) -> AsyncIterator[Change]: ...
+
+    async def sources_of(self, uris: Sequence[str]) -> Mapping[str, str]:
+        """Which source holds each live uri; absent when none does."""
+        ...
 
 
 class IndexStore(Protocol):
@@ -68,8 +80,10 @@ class IndexStore(Protocol):
 
     async def remove(self, index: str, chunk_ids: Sequence[str]) -> None: ...
 
-    async def mark(self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None) -> None:
-        """Remember how far each source has been written, and what the recall gate measured."""
+    async def mark(
+        self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None, store: str | None = None
+    ) -> None:
+        """Remember how far each source of which document store has been written, and what the recall gate measured."""
         ...
 
     async def optimize(self, index: str) -> None:

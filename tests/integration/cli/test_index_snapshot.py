@@ -47,8 +47,9 @@ def test_an_index_is_kept_restored_elsewhere_and_brought_up_to_date(tmp_path):
 
     twin(there, "documents", "sync")
     built = told(there, "index", "build")["build"]
-    assert (built["index"], built["documents"]) == (kept["name"], 1)
+    assert (built["index"], built["documents"], built["gone"]) == (kept["name"], 1, 3)
     assert any("All lanterns are sold" in text for text in asked(there, "What about the lanterns?"))
+    assert all("lanterns" in text for text in asked(there, question))  # the others were never written here
 
 
 def test_an_artifact_that_is_not_pinned_or_not_there_is_said_in_one_line(tmp_path):

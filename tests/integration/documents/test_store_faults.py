@@ -60,6 +60,19 @@ async def test_a_file_of_a_newer_version_is_left_alone(sqlite):
         await sqlite.open()
 
 
+async def test_a_file_from_before_stores_had_an_identity_gets_one_and_keeps_its_documents(sqlite):
+    await sqlite.put("notes", [(document("a"), "")])
+    await sqlite.database.write(lambda connection: connection.execute("DROP TABLE store"))
+    await sqlite.close()
+    again = SqliteDocuments(sqlite.database.path)
+    for _ in range(2):
+        await again.open()
+        name = await again.identity()
+        assert len(name) == 32
+        assert await again.count("notes") == 1
+        await again.close()
+
+
 async def test_a_folder_that_cannot_be_made_is_an_error_of_the_store(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="check the folder"):

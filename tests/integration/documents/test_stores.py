@@ -1,10 +1,12 @@
 """What every document store promises, over SQLite and over MongoDB's wire protocol."""
 
 import asyncio
+import shutil
 
 import pytest
 
 from tests.unit.documents.stores import document, source
+from twin.drivers.sqlite import SqliteDocuments
 from twin.errors import LeaseError, StoreError
 from twin.records import Author, Kind, Known
 
@@ -208,6 +210,43 @@ async def test_a_store_made_anew_gives_revisions_that_an_old_index_has_not_seen(
     old = (await store.revisions())["notes"]
     await store.put("blog", pairs("b", source="blog"))
     assert (await second.revisions())["blog"] > old > 1_000_000
+
+
+async def test_a_store_has_one_identity_and_one_made_anew_another(store, second, make_store):
+    names = {await one.identity() for one in (store, second)}
+    assert len(names) == 1
+    await erase(store)
+    async with asyncio.TaskGroup() as group:  # several processes are the first at once
+        opened = [make_store() for _ in range(4)]
+        for one in opened:
+            group.create_task(one.open())
+    anew = {await one.identity() for one in opened}
+    assert len(anew) == 1
+    assert "" not in names | anew
+    assert names.isdisjoint(anew)
+    for one in opened:
+        await one.close()
+
+
+async def erase(store):
+    """All that there is, as a person or a full disk would."""
+    if isinstance(store, SqliteDocuments):
+        await store.close()
+        for file in store.database.path.parent.glob("documents.db*"):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+    else:
+        await store._documents.database.client.drop_database(store._documents.database.name)
+
+
+async def test_changes_are_counted_as_they_would_be_read(store):
+    await store.put("notes", pairs("a", "b", "c"))
+    await store.put("blog", pairs("d", source="blog"))
+    since = (await store.revisions())["notes"]
+    assert (await store.count_changes("notes", 0), await store.count_changes("notes", since)) == ((3, 0), (0, 0))
+    await store.bury("notes", ["a", "b"])
+    await store.put("notes", pairs("e"))
+    assert (await store.count_changes("notes", 0), await store.count_changes("notes", since)) == ((2, 2), (1, 2))
+    assert await store.count_changes("nowhere", 0) == (0, 0)
 
 
 async def test_text_that_is_no_unicode_is_an_error_of_the_store(store):

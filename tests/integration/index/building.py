@@ -1,4 +1,4 @@
-"""A process that builds an index of sixty documents, and says so after every batch.
+"""A process that builds an index of sixty documents, and says so before and after every batch.
 
 Where it is told to: a folder, or the address of a Qdrant server.
 """
@@ -54,4 +54,4 @@ async def build(place, version, on_progress=None):
 
 
 if __name__ == "__main__":
-    asyncio.run(build(*sys.argv[1:], on_progress=lambda report: print(report.documents, flush=True)))
+    asyncio.run(build(*sys.argv[1:], on_progress=lambda report, total: print(report.documents, flush=True)))

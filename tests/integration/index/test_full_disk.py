@@ -87,7 +87,7 @@ async def test_a_build_that_filled_the_disk_is_completed_by_the_next(store, disk
             documents, store, CountingEmbedder(), clean=lambda one: one, limits=Limits(), cleaning="k1", on_progress=on_progress
         )
 
-    def fills(report):
+    def fills(report, total):
         disk["bytes"] = 0 if report.documents == 4 else disk["bytes"]
 
     with pytest.raises(IndexStoreError, match="no space left"):

@@ -44,7 +44,7 @@ async def filled(store, order=1):
     random = Random(5)  # no two alike, so that no two score the same
     vectors = [normal([random.gauss(0, 1) for _ in range(DIMENSION)]) for _ in chunks]
     await store.write(index, chunks[::order], vectors[::order])
-    await store.mark(index, revisions={"blog": 7}, recall=0.98)
+    await store.mark(index, revisions={"blog": 7}, recall=0.98, store="of one machine")
     return index, chunks
 
 
@@ -77,7 +77,8 @@ async def test_a_restored_index_answers_as_the_one_that_was_kept_also_in_the_oth
     saved = await artifacts.get(await artifacts.put(tmp_path / "saved"), tmp_path / "fetched")
     other = await opened(two if two == "server" else tmp_path / "two")
     restored = await other.restore(saved)
-    assert (restored.name, restored.chunks, restored.live, restored.revisions, restored.recall) == (index, 60, False, {}, None)
+    assert (restored.name, restored.chunks, restored.live, restored.recall) == (index, 60, False, None)
+    assert (restored.revisions, restored.store) == ({}, "")
     assert await answers(other, index) == await answers(store, index)
 
 
@@ -162,7 +163,7 @@ async def test_an_index_that_is_there_is_replaced_only_when_told_and_answers_mea
         await store.restore(tmp_path / "saved")
     assert (await store.list())[0].chunks == 31
     restored = await store.restore(tmp_path / "saved", replace=True)
-    assert (restored.chunks, restored.live, restored.revisions) == (60, True, {"blog": 0})
+    assert (restored.chunks, restored.live, restored.revisions, restored.store) == (60, True, {"blog": 0}, "")
     assert await answers(store, index) == before
 
 

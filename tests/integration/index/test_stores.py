@@ -57,9 +57,12 @@ async def test_removed_passages_are_found_no_more(store, index):
 async def test_marks_of_several_sources_and_the_gate_add_up(store, index):
     await store.mark(index, revisions={"blog": 3, "a.b:c": 1})
     await store.mark(index, recall=0.97)
-    await store.mark(index, revisions={"blog": 5})
+    await store.mark(index, revisions={"blog": 5}, store="here")
+    await store.mark(index, revisions={"blog": 6})
     (info,) = [one for one in await store.list() if one.name == index]
-    assert (dict(info.revisions), info.recall) == ({"blog": 5, "a.b:c": 1}, 0.97)
+    assert (dict(info.revisions), info.recall, info.store) == ({"blog": 6, "a.b:c": 1}, 0.97, "here")
+    await store.mark(index, store="")
+    assert {one.store for one in await store.list() if one.name == index} == {""}
 
 
 async def test_words_and_vectors_are_searched_alone_and_together(store, index):

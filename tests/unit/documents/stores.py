@@ -114,6 +114,14 @@ class StoreInMemory:
     async def count(self, source: str) -> int:
         return sum(held[0] == source for held in self.live.values())
 
+    async def identity(self) -> str:
+        return "in memory"
+
+    async def count_changes(self, source: str, after: int) -> tuple[int, int]:
+        found = [change async for change in self.changes(source, after)]
+        live = sum(change.document is not None for change in found)
+        return live, len(found) - live
+
     async def revisions(self) -> Mapping[str, int]:
         return {change.source: change.revision for change in self.log}
 

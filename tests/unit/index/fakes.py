@@ -20,10 +20,10 @@ class Killed(BaseException):
 
 
 class MemoryDocuments:
-    """The documents' side: what is stored, with a revision for each change."""
+    """The documents' side: what is stored, with a revision for each change. Another `name` is another store."""
 
-    def __init__(self):
-        self.rows = {}
+    def __init__(self, name="one"):
+        self.rows, self.name, self.last = {}, name, {}
 
     def put(self, one):
         self._set(one.source, Change(one.id, one.uri, one.source, 0, one))
@@ -32,14 +32,22 @@ class MemoryDocuments:
         self._set(one.source, Change(one.id, one.uri, one.source, 0, None))
 
     def _set(self, source, change):
-        last = max((row.revision for row in self.rows.values() if row.source == source), default=0)
-        self.rows[change.id] = replace(change, revision=last + 1)
+        self.last[source] = self.last.get(source, 0) + 1
+        self.rows[change.id] = replace(change, revision=self.last[source])
+
+    async def identity(self):
+        return self.name
 
     async def revisions(self):
-        found = {}
-        for row in self.rows.values():
-            found[row.source] = max(found.get(row.source, 0), row.revision)
-        return found
+        return dict(self.last)
+
+    async def count_changes(self, source, after):
+        found = [row async for row in MemoryDocuments.changes(self, source, after)]
+        live = sum(row.document is not None for row in found)
+        return live, len(found) - live
+
+    async def sources_of(self, uris):
+        return {row.uri: row.source for row in self.rows.values() if row.document and row.uri in uris}
 
     async def changes(self, source, after):
         for row in sorted(self.rows.values(), key=lambda row: row.revision):
@@ -79,7 +87,7 @@ class MemoryIndexes:
                 created = f"2026-01-{len(self.indexes) + 1:02}"
                 self.indexes[spec.name] = IndexInfo(name=spec.name, spec=spec, chunks=0, live=False, created=created)
                 self.points[spec.name] = {}
-            return self.indexes[spec.name]
+            return replace(self.indexes[spec.name], chunks=len(self.points[spec.name]))
 
         return self._call("create", effect)
 
@@ -101,10 +109,15 @@ class MemoryIndexes:
     async def remove(self, index, chunk_ids):
         self._call("remove", lambda: [self.points[index].pop(key, None) for key in chunk_ids])
 
-    async def mark(self, index, *, revisions=None, recall=None):
+    async def mark(self, index, *, revisions=None, recall=None, store=None):
         info = self.indexes[index]
         known = {**info.revisions, **(revisions or {})}
-        marked = replace(info, revisions=known, recall=info.recall if recall is None else recall)
+        marked = replace(
+            info,
+            revisions=known,
+            recall=info.recall if recall is None else recall,
+            store=info.store if store is None else store,
+        )
         self._call("mark", lambda: self.indexes.update({index: marked}))
 
     async def optimize(self, index):

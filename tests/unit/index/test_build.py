@@ -106,7 +106,7 @@ async def test_killed_at_any_call_and_run_again_it_ends_in_the_same_state(docume
     async def changed(store):
         """A first build that ends, then changes of every sort, left to be built."""
         mine = MemoryDocuments()
-        mine.rows = dict(documents.rows)
+        mine.rows, mine.last = dict(documents.rows), dict(documents.last)
         await run(mine, store, CountingEmbedder(), SMALL)
         mine.remove(article(0))
         mine.put(article(1, "# Other\n\nA text of its own."))

@@ -53,7 +53,7 @@ class LeavingIndexes(MemoryIndexes):
 async def test_the_database_gone_in_mid_build_keeps_what_was_built_and_the_next_build_completes_it(monkeypatch):
     monkeypatch.setattr("twin.index.build.BATCH_DOCUMENTS", 4)
     documents, store, embedder = LeavingDocuments(), MemoryIndexes(), CountingEmbedder()
-    documents.rows = filled(20).rows
+    documents.rows, documents.last = filled(20).rows, {"blog": 20}
     documents.left = 10
     with pytest.raises(StoreError, match="cannot be reached"):
         await run(documents, store, embedder)

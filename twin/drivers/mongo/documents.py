@@ -6,8 +6,9 @@ and shows the revisions last. Knows no fetcher and no index.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ PAGE_ROWS = 200
 PAGE_CHARACTERS = 4_000_000  # a page of a stream ends here, so that large documents do not pile up
 IDS = 1000  # of one $in
 DUPLICATE_KEY = 11000
+IDENTITY = "identity"  # of the one document in the collection `store`
 
 
 class MongoDocuments:
@@ -51,6 +53,7 @@ class MongoDocuments:
             with mapping(self.address):
                 for keys in ([("source", 1), ("revision", 1)], [("source", 1), ("live", 1), ("uri", 1)], [("uri", 1)]):
                     await documents.create_index(keys)
+                await _name(database["store"])
         except BaseException:
             await self.close()
             raise
@@ -83,6 +86,19 @@ class MongoDocuments:
 
     async def set_cursor(self, source: str, cursor: str) -> None:
         await self.ledger.set_cursor(source, cursor)
+
+    async def identity(self) -> str:
+        with mapping(self.address):
+            found = await self._documents.database["store"].find_one({"_id": IDENTITY})
+        return str(found["id"]) if found else ""
+
+    async def count_changes(self, source: str, after: int) -> tuple[int, int]:
+        span = {"$gt": after, "$lte": (await self.revisions()).get(source, 0)}
+        counts = []
+        for live in (True, False):
+            with mapping(self.address):
+                counts.append(await self._documents.count_documents({"source": source, "revision": span, "live": live}))
+        return counts[0], counts[1]
 
     async def revisions(self) -> Mapping[str, int]:
         return await self.ledger.revisions()
@@ -222,6 +238,15 @@ class MongoDocuments:
                     if characters > PAGE_CHARACTERS:
                         break
         return page
+
+
+async def _name(collection: Collection) -> None:
+    """Give the database an id of its own, unless it has one, or another process has just given one."""
+    from pymongo.errors import DuplicateKeyError
+
+    if await collection.find_one({"_id": IDENTITY}) is None:
+        with suppress(DuplicateKeyError):
+            await collection.insert_one({"_id": IDENTITY, "id": uuid.uuid4().hex})
 
 
 def _parts(values: Sequence[Any], size: int) -> Iterator[list[Any]]:

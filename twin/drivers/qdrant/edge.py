@@ -116,8 +116,10 @@ class EdgeIndexes:
     async def remove(self, index: str, chunk_ids: Sequence[str]) -> None:
         await self._call("remove", index, chunk_ids)
 
-    async def mark(self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None) -> None:
-        await self._call("mark", index, revisions, recall)
+    async def mark(
+        self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None, store: str | None = None
+    ) -> None:
+        await self._call("mark", index, revisions, recall, store)
 
     async def optimize(self, index: str) -> None:
         await self._call("optimize", index)

@@ -121,9 +121,9 @@ class Engine:
         self._shard(index).update(self._q.UpdateOperation.delete_points(list(chunk_ids)))
 
     @mapped
-    def mark(self, index: str, revisions: Mapping[str, int] | None, recall: float | None) -> None:
+    def mark(self, index: str, revisions: Mapping[str, int] | None, recall: float | None, store: str | None) -> None:
         self._shard(index).flush()  # what is marked as written must be on disk
-        self._write_meta(self._meta(index).marked(revisions, recall))
+        self._write_meta(self._meta(index).marked(revisions, recall, store))
 
     @mapped
     def optimize(self, index: str) -> None:

@@ -87,11 +87,16 @@ class Meta(msgspec.Struct, frozen=True):
     created: str
     recall: float | None = None
     revisions: dict[str, int] = {}
+    store: str = ""
 
-    def marked(self, revisions: Mapping[str, int] | None, recall: float | None) -> Meta:
+    def marked(self, revisions: Mapping[str, int] | None, recall: float | None, store: str | None) -> Meta:
         """The same, with what `IndexStore.mark` says."""
-        kept = self.recall if recall is None else recall
-        return msgspec.structs.replace(self, revisions={**self.revisions, **(revisions or {})}, recall=kept)
+        return msgspec.structs.replace(
+            self,
+            revisions={**self.revisions, **(revisions or {})},
+            recall=self.recall if recall is None else recall,
+            store=self.store if store is None else store,
+        )
 
     def info(self, *, chunks: int, live: bool, layout: Mapping[str, str | int]) -> IndexInfo:
         """As `twin index list` shows it."""
@@ -103,5 +108,6 @@ class Meta(msgspec.Struct, frozen=True):
             created=self.created,
             recall=self.recall,
             revisions=self.revisions,
+            store=self.store,
             layout=layout,
         )

@@ -138,7 +138,9 @@ class Fillable(Protocol):
 
     async def remove(self, index: str, chunk_ids: Sequence[str]) -> None: ...
 
-    async def mark(self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None) -> None: ...
+    async def mark(
+        self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None, store: str | None = None
+    ) -> None: ...
 
     async def optimize(self, index: str) -> None: ...
 
@@ -149,7 +151,7 @@ async def fill(store: Fillable, saved: Path, *, replace: bool) -> IndexInfo:
     """Make the index that was saved, or make the one of its name hold the same. Raises RefusedError, IndexStoreError.
 
     What is in the way answers until the end, and is upserted first and pruned after. Killed and run again with `replace`, it
-    ends in the same state. No source counts as written: the next build compares every document of the store that is there.
+    ends in the same state. It is of no document store: the next build compares it with the whole of the one that is there.
     """
     spec = await asyncio.to_thread(recipe, saved)
     ids = await asyncio.to_thread(lambda: {chunk.id for chunk, _ in read(saved, spec.dimension)})  # all of it, before a write
@@ -157,8 +159,8 @@ async def fill(store: Fillable, saved: Path, *, replace: bool) -> IndexInfo:
     if there and not replace:
         raise RefusedError(f"index {spec.name} is there already: give --replace, or drop it with `twin index prune`")
     index = (await store.create(spec)).name
-    if there and there.revisions:
-        await store.mark(index, revisions=dict.fromkeys(there.revisions, 0))
+    if there:
+        await store.mark(index, revisions=dict.fromkeys(there.revisions, 0), store="")
     batch: list[Point] = []
     for point in read(saved, spec.dimension):
         batch.append(point)

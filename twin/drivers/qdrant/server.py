@@ -139,10 +139,11 @@ class ServerIndexes:
             with self._faults.mapped(f"remove from {index}"):
                 await self._client.delete(self._at(index), [*chunk_ids], wait=True)
 
-    async def mark(self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None) -> None:
+    async def mark(
+        self, index: str, *, revisions: Mapping[str, int] | None = None, recall: float | None = None, store: str | None = None
+    ) -> None:
         known: dict[str, Any] = {REVISION + source: revision for source, revision in (revisions or {}).items()}
-        if recall is not None:
-            known["recall"] = recall
+        known |= {key: value for key, value in (("recall", recall), ("store", store)) if value is not None}
         with self._faults.mapped(f"write what is known of {index}"):
             await self._client.update_collection(self._at(index or await self.live()), metadata=known)
 
@@ -229,7 +230,7 @@ class ServerIndexes:
         with self._faults.mapped(f"read what is known of {name}"):
             spec = msgspec.convert(known["twin"], IndexSpec)
             revisions = {key.removeprefix(REVISION): int(value) for key, value in known.items() if key.startswith(REVISION)}
-            meta = Meta(name, spec, known["created"], known.get("recall"), revisions)
+            meta = Meta(name, spec, known["created"], known.get("recall"), revisions, known.get("store", ""))
         return meta.info(chunks=chunks, live=name == live, layout=request.made_with(info.config))
 
 

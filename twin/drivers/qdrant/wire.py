@@ -20,7 +20,7 @@ CALLS: dict[str, tuple[Any, Any]] = {  # method -> types of its arguments, type 
     "write": (tuple[str, list[Chunk], list[list[float]]], None),
     "update": (tuple[str, list[Chunk]], None),
     "remove": (tuple[str, list[str]], None),
-    "mark": (tuple[str, dict[str, int] | None, float | None], None),
+    "mark": (tuple[str, dict[str, int] | None, float | None, str | None], None),
     "optimize": (tuple[str], None),
     "switch": (tuple[str], None),
     "drop": (tuple[str], None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 
 from twin.drivers.sqlite.connection import Database
 from twin.drivers.sqlite.lease import file_lease
-from twin.drivers.sqlite.rows import BURY, PUT, SCHEMA, SELECT, VERSION, Row, change, document, row
+from twin.drivers.sqlite.rows import BURY, IDENTITY, PUT, SCHEMA, SELECT, VERSION, Row, change, document, row
 from twin.records import Change, Document, Known, document_id
 
 PAGE_ROWS = 500
@@ -32,7 +33,13 @@ class SqliteDocuments:
 
     async def open(self) -> None:
         await self.database.open()
-        await self.database.read(lambda c: c.create_function("fold", 1, str.casefold, deterministic=True))
+        try:
+            await self.database.read(lambda c: c.create_function("fold", 1, str.casefold, deterministic=True))
+            if not await self.database.read(_named):
+                await self.database.write(_name)
+        except BaseException:
+            await self.database.close()
+            raise
 
     async def close(self) -> None:
         await self.database.close()
@@ -97,6 +104,16 @@ class SqliteDocuments:
         found = await self._one("SELECT count(*) FROM document WHERE source = ? AND live = 1", source)
         return int(found[0]) if found else 0
 
+    async def identity(self) -> str:
+        found = await self._one("SELECT id FROM store")
+        return str(found[0]) if found else ""
+
+    async def count_changes(self, source: str, after: int) -> tuple[int, int]:
+        sql = "SELECT count(*), coalesce(sum(live), 0) FROM document WHERE source = ? AND revision > ?"
+        found = await self._one(sql, source, after)
+        every, live = (int(found[0]), int(found[1])) if found else (0, 0)
+        return live, every - live
+
     async def revisions(self) -> Mapping[str, int]:
         return dict(await self.database.read(lambda c: c.execute("SELECT name, revision FROM source").fetchall()))
 
@@ -145,6 +162,16 @@ class SqliteDocuments:
             for found in page:
                 yield found
             after, left = key(page[-1]), left - len(page)
+
+
+def _named(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'store'").fetchone() is not None
+
+
+def _name(connection: sqlite3.Connection) -> None:
+    """Give the store an id of its own, unless another process has just done so."""
+    connection.execute(IDENTITY)
+    connection.execute("INSERT INTO store VALUES (1, ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,))
 
 
 def _page(connection: sqlite3.Connection, *, sql: str, values: tuple[object, ...]) -> list[Row]:

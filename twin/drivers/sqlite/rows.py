@@ -24,6 +24,8 @@ CREATE UNIQUE INDEX document_revision ON document (source, revision);
 CREATE INDEX document_known ON document (source, live, uri, content_hash, version);
 CREATE INDEX document_uri ON document (uri) WHERE live
 """
+# Not in SCHEMA, so that files that were made without it get it when they are opened.
+IDENTITY = "CREATE TABLE IF NOT EXISTS store (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL)"
 SELECT = (
     "SELECT id, uri, source, revision, live, content_hash, version, kind, author_id, author_name, link, language, published, "
     "metadata, title, text FROM document WHERE "
