@@ -42,7 +42,8 @@ async def embedder(here: Place) -> str:
 
 
 async def index(here: Place) -> str:
-    """An index is live, of the configured embedder, and not empty."""
+    """An index is live, of the configured embedder, and not empty; what of it is not as the settings say."""
+    from twin.cli.index import laid_out
     from twin.cli.wiring import embedder as embedding
     from twin.cli.wiring import indexes
     from twin.index.build import check_embedder
@@ -57,7 +58,8 @@ async def index(here: Place) -> str:
             raise IndexStoreError(str(exc)) from exc
     if not live.chunks:
         raise IndexStoreError(f"{live.name} is live and empty: run `twin documents sync` and `twin index build`")
-    return f"{live.name} is live with {live.chunks} chunks"
+    said, note = f"{live.name} is live with {live.chunks} chunks", laid_out(here, live.name, live.layout)
+    return f"{said}; {note}" if note else said
 
 
 async def artifacts(here: Place) -> str:
