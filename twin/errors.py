@@ -59,7 +59,7 @@ class RefusedError(TwinError):
 
 
 class MassDeletionError(RefusedError):
-    """A sync or a build would remove more than its breaker allows. Nothing was removed; new and changed documents stay."""
+    """A sync would remove more of a source than its breaker allows, or a build more of an index. Nothing was removed."""
 
 
 class RecallError(RefusedError):
