@@ -50,22 +50,24 @@ def review(
 
 async def _reviewed(here: Place, keys: Iterator[str] | None) -> Reviewed:
     from twin.cli.teaching import reviews
-    from twin.dataset.review import proposals
+    from twin.dataset.review import waiting
     from twin.drivers.sqlite.traces import TraceStore
 
-    traces = TraceStore(here.made() / "traces.db", kept=here.settings.traces_kept)
-    await traces.open()
-    try:
-        found = await proposals(traces.scored())
-    finally:
-        await traces.close()
     async with reviews(here) as store:
-        decided = await store.decided()
-        return await decide([one for one in found if one.example.id not in decided], store, keys)
+        traces = TraceStore(here.made() / "traces.db", kept=here.settings.traces_kept)
+        await traces.open()
+        try:
+            found = await waiting(traces, store)
+        finally:
+            await traces.close()
+        return await decide(found, store, keys)
 
 
 async def decide(waiting: list[Proposal], store: Reviews, keys: Iterator[str] | None) -> Reviewed:
-    """Ask for a key about each proposal, or approve all without one; every decision is kept before the next is asked for."""
+    """Ask for a key about each proposal, or approve all without one; every decision is kept before the next is asked for.
+
+    One that somebody else decided meanwhile stays as they decided it, and is counted as neither.
+    """
     done = Reviewed(waiting=len(waiting))
     for number, proposal in enumerate(waiting, 1):
         if keys:
@@ -75,9 +77,11 @@ async def decide(waiting: list[Proposal], store: Reviews, keys: Iterator[str] | 
             break
         if pressed == SKIP:
             continue
-        await store.decide(proposal.example, proposal.documents, approved=pressed == APPROVE)
+        earlier = await store.decide(proposal.example, proposal.documents, approved=pressed == APPROVE)
         done.waiting -= 1
-        if pressed == APPROVE:
+        if earlier is not None:
+            say(f"somebody else {'approved' if earlier else 'turned down'} this one meanwhile; that stands")
+        elif pressed == APPROVE:
             done.approved += 1
         else:
             done.turned_down += 1

@@ -93,9 +93,13 @@ class Feedback(Protocol):
 class Reviews(Protocol):
     """What a person decided about proposed examples, by the example's id. Raises StoreError."""
 
-    async def decided(self) -> set[str]: ...
+    async def decided(self) -> Mapping[str, bool]:
+        """Whether each decided example was approved."""
+        ...
 
-    async def decide(self, example: Example, documents: Sequence[str], *, approved: bool) -> None: ...
+    async def decide(self, example: Example, documents: Sequence[str], *, approved: bool) -> bool | None:
+        """Keep the first decision about an example: None when it is this one, else what had been decided, which stands."""
+        ...
 
     async def approved(self) -> Sequence[tuple[Example, tuple[str, ...]]]:
         """Approved examples in order of their ids, each with the documents that it was made from."""

@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twin.records import Example, ExampleKind, Trace
+
+if TYPE_CHECKING:
+    from twin.dataset.ports import Feedback, Reviews
 
 CORRECTION = 40  # characters from which a comment is taken for the answer that was wanted
 ORIGIN = "feedback"
@@ -42,15 +45,28 @@ class _Answered:
     passages: tuple[Mapping[str, Any], ...]
 
 
+async def waiting(feedback: Feedback, reviews: Reviews) -> list[Proposal]:
+    """The proposals that nobody has decided, in the order of their answers: what every way of reviewing shows.
+
+    Raises StoreError.
+    """
+    found = await proposals(feedback.scored())
+    decided = await reviews.decided()
+    return [one for one in found if one.example.id not in decided]
+
+
 async def proposals(traces: AsyncIterable[Trace]) -> list[Proposal]:
-    """What can be made of scored traces, each example once, in their order."""
+    """What can be made of scored traces, in their order; an example that several of them give stands with the first."""
     answered = [made async for trace in traces if (made := _answered(trace)) is not None]
     worse: dict[str, _Answered] = {}
     for one in answered:
         if one.score < 0:
             worse.setdefault(_squeezed(one.question), one)
-    found = (made for one in answered for made in _proposed(one, worse.get(_squeezed(one.question))))
-    return list({proposal.example.id: proposal for proposal in found}.values())
+    found: dict[str, Proposal] = {}
+    for one in answered:
+        for proposal in _proposed(one, worse.get(_squeezed(one.question))):
+            found.setdefault(proposal.example.id, proposal)
+    return list(found.values())
 
 
 def _answered(trace: Trace) -> _Answered | None:

@@ -1,7 +1,7 @@
 import pytest
 
 from twin.cli.dataset_review import decide
-from twin.dataset.review import proposals
+from twin.dataset.review import proposals, waiting
 from twin.records import Span, Trace
 
 QUESTION = "What is a tombstone for?"
@@ -22,12 +22,14 @@ def trace(id, score, text="It is a stone.", comment="", question=QUESTION, passa
     )
 
 
-async def proposed(*traces):
-    async def given():
-        for one in traces:
+class Marked(list):
+    async def scored(self):
+        for one in self:
             yield one
 
-    return await proposals(given())
+
+async def proposed(*traces):
+    return await proposals(Marked(traces).scored())
 
 
 async def test_an_answer_marked_down_is_rejected_for_the_correction():
@@ -69,20 +71,31 @@ async def test_nothing_is_proposed_where_nothing_can_be_learned(one):
 
 
 async def test_the_same_example_is_proposed_once():
-    assert len(await proposed(trace("a", -1.0, comment=CORRECTION), trace("b", -1.0, comment=CORRECTION))) == 1
+    (one,) = await proposed(trace("a", -1.0, comment=CORRECTION), trace("b", -1.0, comment=CORRECTION))
+    assert one.trace == "a"
 
 
 class Decisions(dict):
+    async def decided(self):
+        return self
+
     async def decide(self, example, documents, *, approved):
-        self[example.id] = approved
+        earlier = self.get(example.id)
+        self.setdefault(example.id, approved)
+        return earlier
 
 
-async def waiting(count):
-    return await proposed(*(trace(str(n), -1.0, comment=CORRECTION, question=f"{QUESTION} {n}") for n in range(count)))
+def marked(count):
+    return Marked(trace(str(n), -1.0, comment=CORRECTION, question=f"{QUESTION} {n}") for n in range(count))
+
+
+async def test_what_was_decided_does_not_wait():
+    first, second, third = await proposals(marked(3).scored())
+    assert await waiting(marked(3), Decisions({second.example.id: False})) == [first, third]
 
 
 async def test_keys_approve_turn_down_skip_and_quit():
-    found, store = await waiting(5), Decisions()
+    found, store = await proposals(marked(5).scored()), Decisions()
     done = await decide(found, store, iter("ynsq"))
     assert (done.approved, done.turned_down, done.waiting) == (1, 1, 3)
     assert store == {found[0].example.id: True, found[1].example.id: False}
@@ -90,4 +103,14 @@ async def test_keys_approve_turn_down_skip_and_quit():
 
 async def test_all_may_be_approved_without_a_terminal():
     store = Decisions()
-    assert (await decide(await waiting(3), store, None)).approved == len(store) == 3
+    assert (await decide(await proposals(marked(3).scored()), store, None)).approved == len(store) == 3
+
+
+async def test_what_somebody_else_decided_meanwhile_stands_and_is_not_counted(capsys):
+    found = await proposals(marked(3).scored())
+    store = Decisions({found[0].example.id: False, found[1].example.id: True})
+    done = await decide(found, store, iter("yyn"))
+    assert (done.approved, done.turned_down, done.waiting) == (0, 1, 0)
+    assert list(store.values()) == [False, True, False]
+    said = capsys.readouterr().err
+    assert said.count("somebody else turned down this one") == said.count("somebody else approved this one") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,14 +27,21 @@ class ReviewStore:
     async def close(self) -> None:
         await self._database.close()
 
-    async def decided(self) -> set[str]:
-        """The ids of examples that were approved or turned down."""
-        return await self._database.read(lambda db: {row[0] for row in db.execute("SELECT id FROM review")})
+    async def decided(self) -> Mapping[str, bool]:
+        """What was decided, by the example's id: whether it was approved."""
+        rows = await self._database.read(lambda db: db.execute("SELECT id, approved FROM review").fetchall())
+        return {id: bool(approved) for id, approved in rows}
 
-    async def decide(self, example: Example, documents: Sequence[str], *, approved: bool) -> None:
-        """Keep a decision, instead of an earlier one about the same example."""
+    async def decide(self, example: Example, documents: Sequence[str], *, approved: bool) -> bool | None:
+        """Keep a decision and give None; of an example that was decided already give that decision, which stands."""
         row = (example.id, int(approved), msgspec.json.encode((example, tuple(documents))))
-        await self._database.write(lambda db: db.execute("INSERT OR REPLACE INTO review VALUES (?, ?, ?)", row))
+
+        def work(db: sqlite3.Connection) -> bool | None:
+            if db.execute("INSERT OR IGNORE INTO review VALUES (?, ?, ?)", row).rowcount:
+                return None
+            return bool(db.execute("SELECT approved FROM review WHERE id = ?", row[:1]).fetchone()[0])
+
+        return await self._database.write(work)
 
     async def approved(self) -> Sequence[_Row]:
         """In order of their ids, each with the documents that it was made from."""
