@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from services.gateway import files, routes
+from services.gateway import files, reviews, routes
 from services.gateway.auth import authorise
 from services.gateway.chat import chat
 from services.gateway.http import GoneError, Receive, Request, RequestError, Scope, Send, error_of, headers_of
@@ -25,11 +25,13 @@ ROUTES: dict[str, tuple[str, Route, str]] = {  # path -> method, route, scope of
     "/v1/models/": ("GET", routes.model, "ask"),
     "/v1/feedback": ("POST", routes.feedback, "feedback"),
     "/v1/traces/": ("GET", routes.trace, "admin"),
+    "/v1/reviews": ("GET", reviews.listed, "admin"),
+    "/v1/reviews/": ("POST", reviews.decided, "admin"),
     "/healthz": ("GET", routes.healthz, ""),
     "/readyz": ("GET", routes.readyz, ""),
     "/metrics": ("GET", routes.metrics, ""),
 }
-NAMED = ("/v1/traces/", "/v1/models/")  # what follows is a name
+NAMED = ("/v1/traces/", "/v1/models/", "/v1/reviews/")  # what follows is a name
 
 
 def build(state: Gateway) -> App:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -64,6 +65,11 @@ class Request:
     def __post_init__(self) -> None:
         self.headers = dict(self.scope["headers"])
         self.bounds = Bounds()
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address; of several of one name the last."""
+        return dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
     async def body(self, limit: int = BODY_LIMIT) -> bytes:
         """The whole body. Raises RequestError: 413 beyond `limit`, 408 when it does not end; GoneError when the client left."""
@@ -167,10 +173,10 @@ def fields(body: bytes) -> dict[str, msgspec.Raw]:
         raise QuestionError(f"the request is not valid JSON: {exc}") from exc
 
 
-def convert(value: Any, type: Any) -> Any:
-    """`value` as `type`. Raises QuestionError naming the field."""
+def convert(value: Any, type: Any, *, strict: bool = True) -> Any:
+    """`value` as `type`; without `strict` also numbers that are written as text. Raises QuestionError naming the field."""
     try:
-        return msgspec.convert(value, type)
+        return msgspec.convert(value, type, strict=strict)
     except msgspec.ValidationError as exc:
         reason, _, path = str(exc).partition(" - at `$")
         param = path.rstrip("`").removeprefix(".")

@@ -78,7 +78,7 @@ def _packed(vector: Any) -> str:
 
 async def models(state: Gateway, request: Request) -> None:
     """A list of the one model."""
-    await request.json(200, {"object": "list", "data": [await _model(state)]})
+    await request.json(200, {"object": "list", "data": [await _model(state, request)]})
 
 
 async def model(state: Gateway, request: Request) -> None:
@@ -86,16 +86,17 @@ async def model(state: Gateway, request: Request) -> None:
     wanted = request.scope["path"].rpartition("/v1/models/")[2]
     if wanted != wire.MODEL:
         raise wire.no_model(wanted)
-    await request.json(200, await _model(state))
+    await request.json(200, await _model(state, request))
 
 
-async def _model(state: Gateway) -> dict[str, Any]:
-    """The model, with what stands behind it."""
+async def _model(state: Gateway, request: Request) -> dict[str, Any]:
+    """The model, with what stands behind it and what this key may do."""
     about: dict[str, Any] = {
         "release": state.release,
         "index": await state.searcher.live(),
         "mode": state.answerer.mode,
         "model": state.answerer.model,
+        "scopes": request.key.scopes if request.key else (),
     }
     if canary := state.answerer.canary:
         about["canary"] = {"model": canary.generator.model, "share": canary.share, "ready": canary.ready()}

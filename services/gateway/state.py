@@ -12,6 +12,7 @@ from services.gateway.limits import Admission, RateLimits
 from services.gateway.metrics import Metrics
 
 if TYPE_CHECKING:
+    from services.gateway.reviews import Desk
     from services.gateway.standing import Standing
     from twin.answer.answerer import Answerer
     from twin.answer.ports import Searcher, TextEmbedder, TraceSink
@@ -49,6 +50,7 @@ class Gateway:
     embedder_name: str
     sink: TraceSink
     traces: Traces
+    desk: Desk
     keys: Keys
     admission: Admission
     release: str

@@ -13,8 +13,10 @@ import typer
 from twin.cli import documents, index
 from twin.cli.output import say
 from twin.cli.place import Place, place, started
+from twin.cli.wiring import keys
 
 if TYPE_CHECKING:
+    from services.gateway.reviews import Desk
     from services.gateway.state import Gateway
     from twin.cli.answering import Answering
     from twin.records import Fault, Trace
@@ -81,7 +83,6 @@ async def _gateway(here: Place, parts: Answering, stack: AsyncExitStack) -> Gate
     from services.gateway.state import Gateway
     from twin.cli.faults import USUAL, fault_of
     from twin.cli.standing import canary, standing
-    from twin.cli.wiring import keys
 
     async def find_fault(trace: Trace) -> Fault | None:
         return await fault_of(here, trace, await parts.sinks.local.list(USUAL))
@@ -96,6 +97,7 @@ async def _gateway(here: Place, parts: Answering, stack: AsyncExitStack) -> Gate
         embedder_name=parts.embedder.name,
         sink=parts.sinks,
         traces=parts.sinks.local,
+        desk=await _desk(here, parts, stack),
         keys=keys(here),
         admission=Admission(s.concurrency, s.queue, s.queue_timeout),
         release=parts.answerer.release,
@@ -110,3 +112,10 @@ async def _gateway(here: Place, parts: Answering, stack: AsyncExitStack) -> Gate
         idle_timeout=s.idle_timeout,
         total_timeout=s.total_timeout,
     )
+
+
+async def _desk(here: Place, parts: Answering, stack: AsyncExitStack) -> Desk:
+    from services.gateway.reviews import Desk
+    from twin.cli.teaching import reviews
+
+    return Desk(parts.sinks.local, await stack.enter_async_context(reviews(here)))

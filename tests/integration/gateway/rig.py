@@ -20,10 +20,12 @@ import aiohttp
 import uvicorn
 
 from services.gateway.limits import Admission
+from services.gateway.reviews import Desk
 from services.gateway.serve import config, ended, listen
 from services.gateway.state import Gateway
 from tests.doubles.model_server import ModelServer
 from tests.unit.answer.fakes import CATS, ListSearcher, WordEmbedder
+from tests.unit.dataset.reviewing import Decisions, Marked
 from twin.answer.answerer import Answerer
 from twin.drivers.keys import Keys
 from twin.drivers.openai.generator import OpenAIGenerator
@@ -194,7 +196,7 @@ async def gateway(
         admission=admission or Admission(64, 64, PATIENT), release="r1", upstream=model, upstream_url=url or "",
         upstream_headers={"authorization": f"Bearer {UPSTREAM_KEY}"}, connect_timeout=PATIENT,
         first_token_timeout=first_token, idle_timeout=idle, total_timeout=total,
-        **{"keys": Keys(folder / "keys.json"), **fields},
+        **{"keys": Keys(folder / "keys.json"), "desk": Desk(Marked(), Decisions()), **fields},
     )  # fmt: skip
     sock = listen("127.0.0.1", 0)
     served = _Unsignalled(config(state))

@@ -13,8 +13,10 @@ import uvicorn
 import uvloop
 
 from services.gateway.limits import Admission
+from services.gateway.reviews import Desk
 from services.gateway.serve import config, ended, listen
 from services.gateway.state import Gateway
+from tests.unit.dataset.reviewing import Decisions, Marked
 from twin.answer.ports import Delta, Done
 from twin.answer.prompt import Prompt
 from twin.drivers.keys import Keys
@@ -80,6 +82,8 @@ class ScriptedTwin:
     asked: list[Question] = field(default_factory=list)
     named: list[str] = field(default_factory=list)  # the trace ids that were asked for
     votes: list[tuple[str, float, str]] = field(default_factory=list)
+    marked: Marked = field(default_factory=Marked)  # what waits for a review
+    decisions: Decisions = field(default_factory=Decisions)
     lacking: str = ""  # why there is no index
     full: str = ""  # why no vote can be kept
     fault: Fault | None = None
@@ -146,7 +150,8 @@ class Served:
         everything: Any = twin
         self.state = Gateway(
             answerer=everything, searcher=everything, embedder=everything, embedder_name="e", sink=everything, traces=everything,
-            keys=self.keys, admission=Admission(8, 8, 5), release=RELEASE, find_fault=twin.find_fault,
+            desk=Desk(twin.marked, twin.decisions), keys=self.keys, admission=Admission(8, 8, 5), release=RELEASE,
+            find_fault=twin.find_fault,
         )  # fmt: skip
         self.server = uvicorn.Server(config(self.state))
         self.loop: asyncio.AbstractEventLoop | None = None

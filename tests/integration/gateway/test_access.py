@@ -115,6 +115,8 @@ async def test_only_the_key_itself_opens(door: Door, said: str) -> None:
         ("/v1/models/twin", "GET", ["feedback"]),
         ("/v1/feedback", "POST", ["ask"]),
         ("/v1/traces/0199c0de-0000", "GET", ["ask", "feedback"]),
+        ("/v1/reviews", "GET", ["ask", "feedback"]),
+        ("/v1/reviews/0199c0de", "POST", ["ask", "feedback"]),
     ],
 )
 async def test_each_route_needs_its_scope(door: Door, path: str, method: str, scopes: list[str]) -> None:

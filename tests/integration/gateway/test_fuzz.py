@@ -16,12 +16,13 @@ from tests.integration.gateway.rig import Reply, asked, gateway
 
 SEEDS = range(4)
 CALLS = 60
-ROUTES = ["/v1/chat/completions", "/v1/retrieve", "/v1/embeddings", "/v1/feedback"]
+ROUTES = ["/v1/chat/completions", "/v1/retrieve", "/v1/embeddings", "/v1/feedback", "/v1/reviews/0199c0de"]
 GETS = [
     "/",
     "/v1/models",
     "/v1/models/twin",
     "/v1/traces/0199c0de-0000-7000-8000-000000000001",
+    "/v1/reviews?limit=3",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -37,6 +38,7 @@ BODIES: list[Any] = [
     {"query": "cats", "k": 3, "filter": {"author": "ada"}},
     {"input": ["cats", "dogs"], "encoding_format": "base64"},
     {"trace": "0199c0de-0000-7000-8000-000000000001", "score": "up", "comment": "fine"},
+    {"approved": True},
 ]
 VALUES: list[Any] = [
     None, True, False, 0, -1, 1.5, 1e308, 2**63, 10**400, "", "x", "\x00", "\ud800", "😀" * 50, "x" * 20_000, [], {}, [[]],

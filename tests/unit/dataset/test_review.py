@@ -1,31 +1,8 @@
 import pytest
 
+from tests.unit.dataset.reviewing import CORRECTION, OTHER, PASSAGE, QUESTION, Decisions, Marked, marked, trace
 from twin.cli.dataset_review import decide
 from twin.dataset.review import proposals, waiting
-from twin.records import Span, Trace
-
-QUESTION = "What is a tombstone for?"
-CORRECTION = "It remembers a document that is gone, so that the index can forget it."
-PASSAGE = {"chunk": "c1", "document": "d" * 32, "author": "ada", "text": "A tombstone remembers a document that is gone."}
-OTHER = {"chunk": "c2", "document": "e" * 32, "author": "ben", "text": "Something else."}
-
-
-def trace(id, score, text="It is a stone.", comment="", question=QUESTION, passages=(OTHER, PASSAGE), cited=("c1",)):
-    root = Span(
-        id="1", parent="", name="answer", start=0, end=1,
-        input={"question": question}, output={"text": text, "citations": [{"chunk": one} for one in cited]},
-    )  # fmt: skip
-    retrieve = Span(id="2", parent="1", name="retrieve", start=0, end=1, output=list(passages))
-    scores = {"feedback": score} if score is not None else {}
-    return Trace(
-        id=id, release="r", index="i", model="m", thread="", status="ok", spans=(root, retrieve), scores=scores, comment=comment
-    )
-
-
-class Marked(list):
-    async def scored(self):
-        for one in self:
-            yield one
 
 
 async def proposed(*traces):
@@ -73,20 +50,6 @@ async def test_nothing_is_proposed_where_nothing_can_be_learned(one):
 async def test_the_same_example_is_proposed_once():
     (one,) = await proposed(trace("a", -1.0, comment=CORRECTION), trace("b", -1.0, comment=CORRECTION))
     assert one.trace == "a"
-
-
-class Decisions(dict):
-    async def decided(self):
-        return self
-
-    async def decide(self, example, documents, *, approved):
-        earlier = self.get(example.id)
-        self.setdefault(example.id, approved)
-        return earlier
-
-
-def marked(count):
-    return Marked(trace(str(n), -1.0, comment=CORRECTION, question=f"{QUESTION} {n}") for n in range(count))
 
 
 async def test_what_was_decided_does_not_wait():
