@@ -27,7 +27,7 @@ export class Problem extends Error {
 }
 
 const TITLES = {
-  400: "The question was not accepted", 401: "A valid key is needed", 403: "This key may not do that", 404: "Not found",
+  400: "The question was not accepted", 401: "A valid key is needed", 403: "This key may not do that", 404: "Not found", 409: "Decided already",
   413: "The question is too long", 422: "The question was not accepted", 429: "Too many requests",
   502: "The model server failed", 503: "The twin is not available", 504: "The model server took too long",
 };
@@ -92,7 +92,8 @@ async function reach(path, options) {
 }
 
 function problem(status, { message = "", trace = "" }, retryAfter) {
-  const wait = Number(retryAfter) > 0 ? ` Try again in ${retryAfter} s.` : "";
+  const said = message || `The gateway answered ${status}.`;
+  const whole = Number(retryAfter) > 0 ? `${said.replace(/[.\s]*$/, ".")} Try again in ${retryAfter} s.` : said;
   const title = TITLES[status] ?? (status >= 500 ? "The twin failed" : "The request was refused");
-  return new Problem(title, `${message || `The gateway answered ${status}.`}${wait}`, { status, trace });
+  return new Problem(title, whole, { status, trace });
 }
