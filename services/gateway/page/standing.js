@@ -40,7 +40,8 @@ function tell(news) {
 const missing = (body) => body.missing?.map(String) ?? ["It does not say what is missing."];
 
 function introduce(model) {
-  const { release, index, mode, model: writer } = model?.twin ?? {};
+  const { release, index, mode, model: writer, scopes = [] } = model?.twin ?? {};
+  byId("review-open").hidden = !scopes.includes("admin");
   byId("knows").textContent = release ? `Release ${release}` : "";
   const rows = [["Release", release], ["Index", index], ["Answers by", mode === "extractive" ? "quoting its documents" : writer]];
   byId("facts").replaceChildren(...facts(rows).childNodes);

@@ -13,6 +13,26 @@ window.__violations = [];
 addEventListener("securitypolicyviolation", (event) => window.__violations.push(`${event.violatedDirective} ${event.blockedURI}`));
 """
 
+NAMELESS = """() => [...document.querySelectorAll('button, a[href], input, select, textarea, summary, [role=region], dialog[open]')]
+  .filter((e) => e.checkVisibility())
+  .filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.[0]?.textContent.trim() || e.getAttribute('aria-labelledby')))
+  .map((e) => e.outerHTML)"""
+# Text and what is behind it, flattened over the page's own background; below 4.5:1 it is hard to read (WCAG 2 AA).
+FAINT = """() => {
+  const parts = (colour) => { const c = document.createElement('canvas').getContext('2d'); c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = parts(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; } return [255, 255, 255]; };
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const faint = [];
+  for (let node; (node = words.nextNode());) {
+    const e = node.parentElement;
+    if (!node.data.trim() || !e.checkVisibility() || e.closest(':disabled, .unseen, noscript, datalist, select')) continue;
+    const [a, b] = [light(parts(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) faint.push(`${node.data.trim().slice(0, 30)} ${((a + .05) / (b + .05)).toFixed(2)}`);
+  }
+  return faint;
+}"""
+
 
 class Reader:
     """A reader before the page at `url`. `foreign`, `errors` and `dialogs` are what must stay empty."""
@@ -67,6 +87,12 @@ class Reader:
             "dialogs": self.dialogs,
         }
         return {name: value for name, value in seen.items() if value}
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels something is wider than the window."""
+    widest = "Math.max(...['html', '#scroll', '#review-body'].map((one) => document.querySelector(one).scrollWidth))"
+    return int(page.evaluate(f"() => {widest} - innerWidth"))
 
 
 @contextmanager

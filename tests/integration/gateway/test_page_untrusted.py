@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.integration.gateway.page_driver import Reader, reading
 from tests.integration.gateway.scripted_gateway import TRACE, RefusalError, ScriptedTwin, Served, Stream, passage, trace
+from tests.unit.dataset.reviewing import trace as marked_down
 from twin.records import Fault, Span
 
 USUAL = "What is a tombstone?"
@@ -37,6 +38,7 @@ ATTACKS = [
     f"# <img src=x onerror={HARM}>\n- <img src=x onerror={HARM}>\n> <img src=x onerror={HARM}>",
     "\u202egpj.exe\u2066 \x00\x1b[31m \ufeff \ud800".encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
 ]
+MADE = "(e) => [...e.querySelectorAll('script, iframe, img, object, embed, base, link, meta, style, math, animate, [onclick], [onerror]')].length"
 ALLOWED = re.compile(r"^https?://")
 
 
@@ -50,8 +52,7 @@ def test_hostile_text_is_shown_and_never_run(reader: Reader, twin: ScriptedTwin,
     expect(turn).to_have_attribute("aria-busy", "false")
     turn.locator("button.cite").first.click()
     expect(reader.panel.locator(".passage")).to_be_visible()
-    made = "(e) => [...e.querySelectorAll('script, iframe, img, object, embed, base, link, meta, style, math, animate, [onclick], [onerror]')].length"
-    assert reader.page.locator("body").evaluate(made) == 0
+    assert reader.page.locator("body").evaluate(MADE) == 0
     links = reader.page.locator("a[href]:not(.skip):not([href^='#trace/'])").evaluate_all(
         "(all) => all.map((a) => [a.href, a.rel])"
     )
@@ -75,6 +76,23 @@ def test_hostile_trace_is_shown_as_text_and_a_loop_in_it_ends(reader: Reader, tw
     reader.page.goto("about:blank")
     reader.open(f"#trace/{TRACE}")
     expect(reader.panel.locator(".step")).to_contain_text(ATTACKS[0])
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+def test_hostile_proposal_is_shown_and_never_run(reader: Reader, twin: ScriptedTwin, attack: str) -> None:
+    hostile = {"chunk": "c1", "document": attack, "author": attack, "text": f"Chosen {attack}"}
+    twin.marked.append(
+        marked_down(attack, -1.0, text=f"Rejected {attack}", comment=attack[:39], question=attack, passages=[hostile])
+    )
+    reader.button("Review").click()
+    for name in ("Chosen", "Rejected"):
+        expect(reader.page.get_by_role("region", name=name)).to_contain_text(name)
+    assert reader.page.locator("body").evaluate(MADE) == 0
+    links = reader.page.locator("#review a[href]").evaluate_all("(all) => all.map((a) => a.getAttribute('href'))")
+    assert all(href.startswith("#trace/") for href in links)
+    reader.button("Skip").click()
+    expect(reader.page.locator("#review-body")).to_contain_text("1 still waits")
+    assert reader.harmed() == {}
 
 
 @pytest.mark.parametrize(
