@@ -14,7 +14,7 @@ export function proposal({ question, chosen, rejected, why, comment, author, tra
     element("p", { class: "quiet" }, `This answer was ${plain(why)}.`),
     comment && comment !== chosen && element("p", { class: "said", dir: "auto" }, element("span", { class: "quiet" }, "Comment: "), plain(comment)),
     element("div", { class: "pair" }, side("Chosen", chosen), side("Rejected", rejected)),
-    facts([["Author", plain(author)], ["Trace", link], ["Documents", documents.join(", ")]]),
+    facts([["Author", plain(author)], ["Trace", link], ["Documents", plain(documents.join(", "))]]),
   ].filter(Boolean);
 }
 

@@ -10,18 +10,14 @@ import subprocess
 import termios
 from pathlib import Path
 
-import pyarrow.parquet
 import pytest
 
 from tests.integration.cli.running import TWIN, environment, told, twin
 from tests.integration.dataset.conftest import record, write
+from tests.integration.dataset.tables import preferences, rows
 from twin.digest import files_digest, folder_files
 from twin.drivers.sqlite.traces import TraceStore
 from twin.records import Example, Span, Trace
-
-
-def rows(path: Path) -> list[dict]:
-    return pyarrow.parquet.read_table(path).to_pylist()
 
 
 def test_a_dataset_is_built_shown_and_exported(folder: Path) -> None:
@@ -203,12 +199,6 @@ async def test_all_scored_answers_are_read_whatever_their_number(tmp_path: Path)
         await store.score(id, "feedback", 1.0)
     assert [trace.id async for trace in store.scored()] == ids[::2]
     await store.close()
-
-
-def preferences(folder: Path) -> dict[str, dict]:
-    path = Path(told(folder, "dataset", "build")["path"])
-    found = [row for side in ("train", "test") for row in rows(path / "preference" / f"{side}.parquet")]
-    return {row["instruction"]: row for row in found if row["origin"] == "feedback"}
 
 
 async def test_approved_feedback_stands_in_the_next_dataset(scored: Path) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.integration.gateway.page_driver import Reader, reading
 from tests.integration.gateway.scripted_gateway import TRACE, RefusalError, ScriptedTwin, Served, Stream, passage, trace
 from tests.unit.dataset.reviewing import trace as marked_down
+from tests.unit.dataset.reviewing import trace_id
 from twin.records import Fault, Span
 
 USUAL = "What is a tombstone?"
@@ -82,7 +83,7 @@ def test_hostile_trace_is_shown_as_text_and_a_loop_in_it_ends(reader: Reader, tw
 def test_hostile_proposal_is_shown_and_never_run(reader: Reader, twin: ScriptedTwin, attack: str) -> None:
     hostile = {"chunk": "c1", "document": attack, "author": attack, "text": f"Chosen {attack}"}
     twin.marked.append(
-        marked_down(attack, -1.0, text=f"Rejected {attack}", comment=attack[:39], question=attack, passages=[hostile])
+        marked_down(trace_id(0), -1.0, text=f"Rejected {attack}", comment=attack[:39], question=attack, passages=[hostile])
     )
     reader.button("Review").click()
     for name in ("Chosen", "Rejected"):
