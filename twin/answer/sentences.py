@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from twin.records import Chunk, Kind
+from twin.prose import is_prose, suffix
+from twin.records import Chunk
 
-PROSE = frozenset({"", ".md", ".markdown", ".mdx", ".txt", ".rst", ".html", ".htm", ".ipynb", ".pdf", ".adoc", ".org"})
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(.*?)(?:\n {0,3}\1[^\n]*|\Z)", re.MULTILINE | re.DOTALL)
 _DOCSTRING = re.compile(r'"""(.+?)"""|/\*\*?(.+?)\*/', re.DOTALL)
 _COMMENT = re.compile(r"(?:^[ \t]*(?:#|//)(?!!)[ \t]?(.+)\n?)+", re.MULTILINE)
@@ -43,9 +42,8 @@ class Sentence:
 
 def sentences(chunk: Chunk) -> list[Sentence]:
     """What may be quoted, in the passage's order: whole sentences, list items, code blocks; no headings and tables."""
-    suffix = PurePosixPath(chunk.uri.partition("#")[0].partition("?")[0]).suffix.lower()
-    source = chunk.kind == Kind.REPOSITORY and suffix not in PROSE
-    pieces = _of_source(chunk.text, suffix) if source else _of_prose(chunk.text)
+    source = not is_prose(chunk.kind, chunk.uri)
+    pieces = _of_source(chunk.text, suffix(chunk.uri)) if source else _of_prose(chunk.text)
     return [Sentence(text, position, code, source) for position, (text, code) in enumerate(pieces)]
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from twin.records import Document, Kind
+from twin.prose import is_prose
+from twin.records import Document
 
 if TYPE_CHECKING:
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
@@ -22,7 +23,6 @@ LEAST, MOST = 1000, 2000  # characters; the last extract of a document may have 
 WINDOW = 100_000  # characters the splitter gets at once: its cost grows faster than the text
 DEEPEST = 6
 LONGEST_NAME = 200
-PROSE = (".md", ".markdown", ".rst", ".txt", ".adoc", ".org", "")
 _HEADING = re.compile(r"\n(?:(#{1,6})[ \t]+(?=\S)| {0,3}(`{3,}|~{3,}))")  # begins with a letter, which is found fast
 
 
@@ -53,7 +53,7 @@ class Extract:
 
 def extracts(document: Document) -> Iterator[Extract]:
     """The extracts of a cleaned document, in order."""
-    prose = document.kind is not Kind.REPOSITORY or suffix(document.uri) in PROSE
+    prose = is_prose(document.kind, document.uri)
     found = headings(document.text) if prose else []
     paths, starts = _paths(found), [one.start for one in found]
     splitter: MarkdownSplitter | TextSplitter = _markdown() if prose else _plain()
@@ -94,13 +94,6 @@ def _name(line: str) -> str:
 
 def _moved(found: list[Heading], by: int) -> tuple[Heading, ...]:
     return tuple(Heading(one.start - by, one.end - by, one.level, one.name) for one in found)
-
-
-def suffix(uri: str) -> str:
-    """The suffix of the file that a uri names, with its dot and in lower case; empty when there is none."""
-    name = uri.partition("#")[0].partition("?")[0].rpartition("/")[2]
-    dot = name.rfind(".")
-    return name[dot:].lower() if dot > 0 else ""
 
 
 def _paths(found: list[Heading]) -> list[tuple[str, ...]]:

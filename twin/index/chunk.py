@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from twin.index.outline import Outline
+from twin.prose import is_prose
 from twin.records import Chunk, Document, Kind
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 CHUNKER_VERSION = "c3"
 WINDOW = 100_000  # characters the splitter gets at once: its cost grows faster than the text
 FILL = 0.6  # a chunk may end at a boundary once it holds this share of its limit
-PROSE = (".md", ".markdown", ".mdx", ".rst", ".txt", ".adoc", ".org", ".ipynb", ".pdf")  # the last two were read as Markdown
-BARE = re.compile(  # files without a suffix that are texts; any other, such as Makefile, Dockerfile or a script, is code
-    r"authors|change(?:log|s)|contribut(?:ing|ors)|copying|credits|history|install|licen[cs]e|maintainers|news|notice|readme|"
-    r"thanks|todo"
-)
 DEFINITION = re.compile(
     r"^(?:@|(?:async )?def |class |func |function |fn |pub |impl |type |struct |interface |export |public |private |static |"
     r"const |var |let |package |module |resource |[A-Za-z_.-]+:(?: |$))",
@@ -56,7 +52,7 @@ class Limits:
 def chunk(document: Document, limits: Limits) -> list[Chunk]:
     """The chunks of a cleaned document, in order. Ids are UUIDs, the same for the same passage of the same document."""
     limit = limits.of(document.kind)
-    prose = document.kind is not Kind.REPOSITORY or is_prose(document.uri)
+    prose = is_prose(document.kind, document.uri)
     outline = Outline.of_markdown(document.text) if prose else Outline.of_code(document.text)
     spans = _prose(document.text, limit) if prose else _code(document.text, limit)
     seen: dict[str, int] = {}
@@ -94,13 +90,6 @@ def embedded_text(chunk: Chunk) -> str:
     """What the embedder sees of a chunk: where it stands, then what it says."""
     place = " > ".join(dict.fromkeys((chunk.title, *chunk.heading)))
     return f"{place}\n{chunk.text}" if place else chunk.text
-
-
-def is_prose(uri: str) -> bool:
-    """Whether the file of a repository at `uri` is a text to read rather than code, by its name."""
-    name = uri.partition("#")[0].partition("?")[0].rpartition("/")[2].lower()
-    dot = name.rfind(".")
-    return name[dot:] in PROSE if dot > 0 else BARE.fullmatch(name) is not None
 
 
 def _prose(text: str, limit: int) -> Iterator[tuple[int, int]]:
