@@ -1,21 +1,26 @@
 """Tokens a second of `twin model train` against TRL by itself, on the same base, examples, adapter and number of steps.
 
-`python -m tests.bench train [--rounds 3] [--steps 60]`. Needs the extra `train`. Two baselines: TRL as it comes, and TRL set as
+`python -m tests.bench train [--rounds 3] [--steps 60] [--like qwen-2.5-0.5b-lora]`. Needs the extra `train`. Without `--like` it
+trains the tiny recipe; with it a recipe's own settings, on a base of the shape of Qwen2.5-0.5B with weights of no meaning, so that a
+GPU can be measured where no hub can be reached. Two baselines: TRL as it comes, and TRL set as
 the recipe (precision, length, no activations computed again), which leaves what is ours: batches of like length, and a reading, a
 mark of each checkpoint and two files at every step. The three train by turns in one process, so that what else the machine does
-slows all; tokens are counted without padding, and loading and measuring are left out.
+slows all; tokens are counted without padding, and loading and measuring are left out. Peak memory is told for a GPU alone, each
+way's own: a process gives none back.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import json
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +28,17 @@ import msgspec
 
 from twin.digest import files_digest, folder_files
 from twin.errors import TrainingError
+from twin.model.base import precision
 from twin.model.library import library, needed
+from twin.model.machine import device, memory
 from twin.model.making import make_base
 from twin.model.plan import Plan
-from twin.model.recipe import Recipe
+from twin.model.recipe import Make, Recipe
 from twin.model.recipes import read_recipe
 from twin.model.train import train
 
 ROOT = Path(__file__).parents[2]
+HALF_A_BILLION = Make(vocabulary=65_536, hidden=896, layers=24, heads=14, positions=2048, steps=1, batch=1)
 
 
 def examples() -> list[dict[str, str]]:
@@ -57,6 +65,14 @@ def dataset(folder: Path) -> tuple[Path, list[dict[str, str]]]:
     return folder, parts["train"]
 
 
+@dataclass(frozen=True)
+class Rate:
+    """Tokens a second, and the most bytes that were in use."""
+
+    tokens: float
+    memory: int
+
+
 class Stopwatch:
     """Seconds from the first step to the last, and the tokens between."""
 
@@ -69,8 +85,8 @@ class Stopwatch:
         self.seconds, self.tokens = time.perf_counter() - self._began, state.num_input_tokens_seen
 
 
-def plain(recipe: Recipe, base: Path, rows: list[dict[str, str]], run: Path, **options: Any) -> float:
-    """Tokens a second of TRL's SFTTrainer."""
+def plain(recipe: Recipe, base: Path, rows: list[dict[str, str]], run: Path, **options: Any) -> Rate:
+    """Of TRL's SFTTrainer."""
     trl, peft, transformers = library("trl"), library("peft"), library("transformers")
     watch = type("Timed", (Stopwatch, transformers.TrainerCallback), {})()
     turns = [
@@ -103,14 +119,14 @@ def plain(recipe: Recipe, base: Path, rows: list[dict[str, str]], run: Path, **o
     )
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.train()
-    return float(watch.tokens / watch.seconds)
+    return Rate(float(watch.tokens / watch.seconds), memory())
 
 
-def ours(recipe: Recipe, bases: Path, data: Path, home: Path) -> float:
-    """Tokens a second of the stage, as its record says."""
+def ours(recipe: Recipe, bases: Path, data: Path, home: Path) -> Rate:
+    """Of the stage, as its record says."""
     made = train(Plan(recipe=recipe, stage="sft", dataset=data, bases=bases, runs=home / "runs", adapters=home / "adapters"))
     assert made is not None
-    return float(made.record["metrics"]["tokens_per_second"])
+    return Rate(float(made.record["metrics"]["tokens_per_second"]), memory())
 
 
 def main() -> int:
@@ -118,53 +134,71 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--like", default="", metavar="RECIPE", help="a recipe of recipes/, by its name")
     options = parser.parse_args()
     try:
         needed()
     except TrainingError as exc:
         print(exc, file=sys.stderr)
         return 1
-    recipe = read_recipe(ROOT / "recipes" / "tiny.yaml")
-    make = msgspec.structs.replace(recipe.base.make, steps=10)  # its speed does not depend on what it has learnt
-    recipe = msgspec.structs.replace(
-        recipe,
-        base=msgspec.structs.replace(recipe.base, make=make),
-        sft=msgspec.structs.replace(recipe.sft, max_steps=options.steps),
-    )
+    recipe = chosen(options.like or "tiny", options.steps)
     with tempfile.TemporaryDirectory() as folder:
         report(measured(recipe, Path(folder), options.rounds))
     return 0
 
 
-def measured(recipe: Recipe, place: Path, rounds: int) -> dict[str, list[float]]:
-    """Tokens a second of each way, in each round."""
+def chosen(name: str, steps: int) -> Recipe:
+    """A recipe of so many steps, on a base that is made here; its speed does not depend on what that has learnt."""
+    recipe = read_recipe(ROOT / "recipes" / f"{name}.yaml")
+    make = msgspec.structs.replace(recipe.base.make, steps=10) if recipe.base.make else HALF_A_BILLION
+    return msgspec.structs.replace(
+        recipe,
+        base=msgspec.structs.replace(recipe.base, name="made", make=make, chat_template="", revision="", digest=""),
+        sft=msgspec.structs.replace(recipe.sft, max_steps=steps),
+    )
+
+
+def measured(recipe: Recipe, place: Path, rounds: int) -> dict[str, list[Rate]]:
+    """Each way in each round."""
     data, rows = dataset(place / "data")
     base = place / "bases" / recipe.base.name
     make_base(recipe, [row["answer"] for row in rows], base)
     alike = {
-        "bf16": recipe.base.precision == "bfloat16",
+        "bf16": precision(recipe.base) == "bfloat16",
         "gradient_checkpointing": recipe.sft.checkpointing,
         "max_length": recipe.sft.length,
     }
-    ways: dict[str, Callable[[Path], float]] = {
+    ways: dict[str, Callable[[Path], Rate]] = {
         "TRL as it comes": lambda run: plain(recipe, base, rows, run),
         "TRL set as the recipe": lambda run: plain(recipe, base, rows, run, **alike),
         "twin model train": lambda run: ours(recipe, place / "bases", data, run),
     }
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, list[Rate]] = {name: [] for name in ways}
     for turn in range(rounds):
         for at, (name, way) in enumerate(ways.items()):
+            fresh_memory()
             found[name].append(way(place / f"{turn}-{at}"))
     return found
 
 
-def report(found: dict[str, list[float]]) -> None:
+def fresh_memory() -> None:
+    """Count a GPU's peak anew."""
+    cuda = library("torch").cuda
+    if cuda.is_available():
+        gc.collect()
+        cuda.empty_cache()
+        cuda.reset_peak_memory_stats()
+
+
+def report(found: dict[str, list[Rate]]) -> None:
     """The median of each way, and ours to each: of the rounds' own ratios, since the machine differs between rounds."""
-    own = found["twin model train"]
-    print(f"{'way':<24}{'tokens/s':>10}{'ours to it':>14}")
+    own, name_of = found["twin model train"], device()
+    gpu = name_of != "cpu"
+    print(f"on {name_of}\n{'way':<24}{'tokens/s':>10}{'ours to it':>14}" + (f"{'peak memory':>16}" if gpu else ""))
     for name, rates in found.items():
-        ratio = statistics.median(a / b for a, b in zip(own, rates, strict=True))
-        print(f"{name:<24}{statistics.median(rates):>10,.0f}{ratio:>13.2f}x")
+        ratio = statistics.median(a.tokens / b.tokens for a, b in zip(own, rates, strict=True))
+        peak = f"{max(one.memory for one in rates) / 2**20:>12,.0f} MiB" if gpu else ""
+        print(f"{name:<24}{statistics.median(one.tokens for one in rates):>10,.0f}{ratio:>13.2f}x{peak}")
 
 
 if __name__ == "__main__":
