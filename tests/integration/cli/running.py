@@ -19,7 +19,8 @@ TWIN = Path(sys.executable).parent / "twin"
 
 
 def environment(**settings: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("TWIN_")}
+    """This process's, less what would decide for the command: settings, and a width that another test has set."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("TWIN_") and key not in {"COLUMNS", "LINES"}}
     return {**kept, "NO_COLOR": "1", **settings}
 
 

@@ -73,6 +73,7 @@ def terminal(folder: Path, *command: str, environment: dict[str, str], columns: 
     if not process:
         os.chdir(folder)
         termios.tcsetwinsize(0, (40, columns))
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test runner in the background was started without it
         os.execve(command[0], command, {**environment, "TERM": "xterm-256color"})
     running = Terminal(process, master)
     try:

@@ -65,8 +65,9 @@ async def refused(folder: Path, server: ModelServer, *arguments: str, **settings
     said = await asyncio.to_thread(
         inside, folder, "release", "evaluate", *arguments, status=1, TWIN_MODEL_URL=server.url, **settings
     )
-    assert len(said.stderr.strip().splitlines()) == 1
-    return said.stderr
+    errors = [line for line in said.stderr.splitlines() if line.startswith("twin: ")]
+    assert [said.stderr.strip().splitlines()[-1]] == errors
+    return errors[0]
 
 
 async def gate(folder: Path, status: int = 0) -> str:
