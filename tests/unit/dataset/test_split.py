@@ -4,11 +4,12 @@ import asyncio
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.dataset.fakes import ExactSimilar, built, document, essay, jaccard, triples
 from twin.dataset.split import Groups, held_out
+from twin.dataset.tables import Sides
 from twin.drivers.minhash import MinHashSimilar
 from twin.errors import DatasetError
 
@@ -48,26 +49,24 @@ def leaks(shelf):
     return documents, near, rejected
 
 
-@pytest.mark.parametrize("similar", [ExactSimilar, MinHashSimilar])
-def test_no_document_and_no_near_duplicate_stands_on_both_sides(similar):
+def hold_nothing_on_both_sides(similar, **how):
     @given(corpora(), st.integers(0, 2**16), st.sampled_from([0.1, 0.5]))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60, deadline=None, **how)
     def law(documents, seed, share):
         try:
             shelf, manifest = asyncio.run(built(*documents, similar=similar, seed=seed, test_share=share))
         except DatasetError:  # all documents hang together: another test
             return
         assert not next(one for one in manifest.filters if one.name == "form").dropped
-        assert leaks(shelf) == (set(), [], [])
+        assert leaks(shelf) == (set(), [], []), "on both sides"
         assert all(sum(sides[side] for sides in manifest.counts.values()) for side in ("train", "test"))
 
     law()
 
 
-@pytest.mark.parametrize("similar", [ExactSimilar, MinHashSimilar])
-def test_documents_that_share_a_section_stand_on_one_side(similar):
+def hold_sharers_on_one_side(similar, **how):
     @given(corpora(most=5, changed=False), st.integers(0, 2**16))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40, deadline=None, **how)
     def law(documents, seed):
         try:
             shelf, _ = asyncio.run(built(*documents, similar=similar, seed=seed, test_share=0.5))
@@ -76,13 +75,40 @@ def test_documents_that_share_a_section_stand_on_one_side(similar):
         sides = {one.document: side for side in ("train", "test") for one in shelf.side(side)}
         for one, other in combinations(documents, 2):
             shared = sections(one) & sections(other)
-            assert not shared or sides[one.id] == sides[other.id]
+            assert not shared or sides[one.id] == sides[other.id], "sharers apart"
 
     law()
 
 
 def sections(one):
     return {part for part in one.text.split("\n\n") if not part.startswith("#")}
+
+
+@pytest.mark.parametrize("similar", [ExactSimilar, MinHashSimilar])
+def test_no_document_and_no_near_duplicate_stands_on_both_sides(similar):
+    hold_nothing_on_both_sides(similar)
+
+
+@pytest.mark.parametrize("similar", [ExactSimilar, MinHashSimilar])
+def test_documents_that_share_a_section_stand_on_one_side(similar):
+    hold_sharers_on_one_side(similar)
+
+
+UNSHRUNK = {"phases": [Phase.generate], "database": None, "report_multiple_bugs": False}  # one leak is enough
+
+
+@pytest.mark.parametrize("similar", [ExactSimilar, MinHashSimilar])
+def test_the_law_finds_the_leaks_of_a_split_that_is_made_by_example(similar, monkeypatch):
+    monkeypatch.setattr(Sides, "of", lambda _, one: "test" if int(one.id[:8], 16) % 2 else "train")
+    with pytest.raises(AssertionError, match="on both sides"):
+        hold_nothing_on_both_sides(similar, **UNSHRUNK)
+
+
+@pytest.mark.parametrize("similar", [ExactSimilar, MinHashSimilar])
+def test_the_law_finds_the_leaks_of_a_split_that_heeds_no_near_duplicates(similar, monkeypatch):
+    monkeypatch.setattr(Groups, "join", lambda groups, one, other: (groups.add(one), groups.add(other)))
+    with pytest.raises(AssertionError, match="sharers apart"):
+        hold_sharers_on_one_side(similar, **UNSHRUNK)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
