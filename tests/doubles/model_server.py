@@ -56,11 +56,12 @@ class Status:
 class Raw:
     """These bytes as an event stream, in pieces of `step`, then the end (`reset`: of the connection, not of the body).
 
-    `hang`: then nothing more; `endless`: the same again and again.
+    `pause`: seconds after each piece. `hang`: then nothing more; `endless`: the same again and again.
     """
 
     data: bytes
     step: int = 0
+    pause: float = 0.0
     reset: bool = False
     kind: str = "text/event-stream"
     hang: bool = False
@@ -195,7 +196,7 @@ class ModelServer:
             self._chunk(writer, answer.data[at : at + step])
             await writer.drain()
             if answer.step:
-                await asyncio.sleep(0)
+                await asyncio.sleep(answer.pause)
         while answer.endless:
             self._chunk(writer, answer.data)
             await writer.drain()

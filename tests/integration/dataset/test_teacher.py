@@ -26,10 +26,10 @@ ITEM = {
 GOOD = json.dumps({"examples": [ITEM]})
 
 
-def whole(message: dict, finish: str = "stop") -> Raw:
+def whole(message: dict, finish: str = "stop", **how) -> Raw:
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
     usage = {"prompt_tokens": 12, "completion_tokens": 5}
-    return Raw(json.dumps({"choices": [choice], "usage": usage}).encode(), kind="application/json")
+    return Raw(json.dumps({"choices": [choice], "usage": usage}).encode(), kind="application/json", **how)
 
 
 async def asked(server: ModelServer, total: float = 5.0):
@@ -71,6 +71,22 @@ async def test_replies_of_no_use_are_told_apart(answer, problem):
 async def test_a_fence_around_the_json_is_no_problem():
     async with ModelServer([Say((f"```json\n{GOOD}\n```",))]) as server:
         assert (await asked(server)).value == {"examples": [ITEM]}
+
+
+async def test_a_reply_that_trickles_in_is_taken_when_it_ends_in_time():
+    async with ModelServer([whole({"content": GOOD}, step=10, pause=0.02)]) as server:
+        assert (await asked(server)).value == {"examples": [ITEM]}
+    assert len(server.requests) == 1
+
+
+async def test_a_reply_that_trickles_on_for_longer_than_that_is_given_up_and_not_asked_for_again():
+    async with ModelServer([whole({"content": GOOD}, step=1, pause=0.1)]) as server:
+        with pytest.raises(UpstreamError) as caught:
+            await asked(server, 0.5)
+        async with asyncio.timeout(5):
+            await server.gone.wait()  # the teacher need not go on writing
+    assert caught.value.code == "upstream_timeout"
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("fault", [Status(503), Status(429), Drop()])
@@ -189,6 +205,7 @@ async def test_a_killed_run_goes_on_without_asking_twice_and_ends_the_same(folde
         (Say(("{broken",)), "broken"),
         (Say(("I'm sorry, but I can't help with that.",)), "refused"),
         (Hang(), "timeout"),
+        (whole({"content": GOOD}, step=1, pause=0.1), "timeout"),
         (Status(500), "no reply"),
     ],
 )
