@@ -53,6 +53,7 @@ class Attempt:
             talk,
             run=run.folder,
             parent=plan.parent,
+            resumed=self._from,
             tracker=plan.tracker,
             callback=attached(self._watch),
         )

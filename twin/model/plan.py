@@ -31,7 +31,7 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Trained:
     """Where the adapter lies and what its twin.json says. `resumed` is the step that was gone on from; `kept` says that
-    the adapter was there already, so nothing was trained.
+    the adapter was there already, so nothing was trained. Of several processes, those that do not write have no record.
     """
 
     adapter: Path

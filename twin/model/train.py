@@ -73,6 +73,9 @@ def _made_of(plan: Plan, rows: Rows, base: Found, tokenizer: Any, parent: str) -
 
 
 def _again(plan: Plan, there: Path) -> Trained:
+    """The adapter that is there already, where the plan wants it; copied and told by one of the processes."""
+    if not main_process():
+        return Trained(there, {}, kept=True)
     record = read_adapter(there)
     if plan.out is None or plan.out.resolve() == there.resolve():
         return Trained(there, record, kept=True)

@@ -24,10 +24,13 @@ def trainer(
     *,
     run: Path,
     parent: Path | None,
+    resumed: Path | None,
     tracker: str,
     callback: Any,
 ) -> Any:
-    """TRL's SFTTrainer or DPOTrainer on a new adapter, or on that of `parent`. Raises TrainingError."""
+    """TRL's SFTTrainer or DPOTrainer on a new adapter, or on that of `parent`; `resumed` is the checkpoint that it will go
+    on from. Raises TrainingError.
+    """
     from datasets import Dataset
     from transformers import PrinterCallback
 
@@ -45,9 +48,19 @@ def trainer(
     made.remove_callback(PrinterCallback)
     if not (stage == "sft" and recipe.sft.packing):
         order = ByLength(_lengths(made.train_dataset), recipe.training(stage).batch, recipe.seed)
+        order.set_epoch(_epoch(resumed))  # of several processes' loaders, the one that begins in mid-epoch does not say it
         made._get_train_sampler = lambda *_: order  # noqa: SLF001  the one place where the library lets it be chosen
     made.create_model_card = lambda *_, **__: None  # ours is written once, at the end
+    # Measured before it is trained, the model would count as prepared, and several processes would each train their own.
+    made.model_wrapped = made.accelerator.prepare(made.model)
     return made
+
+
+def _epoch(checkpoint: Path | None) -> int:
+    """The epoch, from 0, in which `checkpoint` was left."""
+    from transformers import TrainerState
+
+    return int(TrainerState.load_from_json(str(checkpoint / "trainer_state.json")).epoch or 0) if checkpoint else 0
 
 
 def _lengths(rows: Any) -> list[int]:

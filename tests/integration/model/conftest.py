@@ -45,3 +45,11 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = examples(60)
     return write_dataset(tmp_path_factory.mktemp("dataset"), rows[:48], rows[48:])
+
+
+@pytest.fixture
+def home(tmp_path: Path, bases: Path) -> Path:
+    """A twin's folder in which the small base was made."""
+    (tmp_path / ".twin" / "models").mkdir(parents=True)
+    (tmp_path / ".twin" / "models" / "base").symlink_to(bases)
+    return tmp_path

@@ -17,23 +17,27 @@ from tests.integration.model.small import RECIPE, plan
 from twin.cli.app import app
 from twin.model.checkpoints import STEM, last_whole
 from twin.model.plan import Plan
+from twin.model.recipe import Stage
 from twin.model.train import train
 
 MAIN = "from twin.cli import main; main()"
 
 
-def command(home: Path, dataset: Path, *, save_steps: int) -> tuple[list[str], Plan]:
+def command(
+    home: Path, dataset: Path, *, save_steps: int, stage: Stage = "sft", parent: Path | None = None
+) -> tuple[list[str], Plan]:
     """A `twin model train` of 40 steps below `home`, and the same as a plan."""
     from twin.model.recipes import read_recipe
 
     file = home / "small.yaml"
-    sft = {**RECIPE["sft"], "max_steps": 40, "save_steps": save_steps}
-    file.write_text(yaml.safe_dump({**RECIPE, "sft": sft}), encoding="utf-8")
-    arguments = ["model", "train", "--recipe", str(file), "--dataset", str(dataset), "-o", "json"]
+    longer = {**RECIPE[stage], "max_steps": 40, "save_steps": save_steps}
+    file.write_text(yaml.safe_dump({**RECIPE, stage: longer}), encoding="utf-8")
+    arguments = ["model", "train", "--recipe", str(file), "--dataset", str(dataset), "--stage", stage, "-o", "json"]
     twin = home / ".twin"
-    return [sys.executable, "-c", MAIN, "-C", str(home), *arguments], Plan(
+    return [sys.executable, "-c", MAIN, "-C", str(home), *arguments, *(["--adapter", str(parent)] if parent else [])], Plan(
         recipe=read_recipe(file),
-        stage="sft",
+        stage=stage,
+        parent=parent,
         dataset=dataset,
         bases=twin / "models" / "base",
         runs=twin / "runs",
@@ -57,13 +61,6 @@ def at_step(process: subprocess.Popen[str], runs: Path, step: int) -> Path:
         except subprocess.TimeoutExpired:
             continue
     raise AssertionError(process.communicate()[1])
-
-
-@pytest.fixture
-def home(tmp_path: Path, bases: Path) -> Path:
-    (tmp_path / ".twin" / "models").mkdir(parents=True)
-    (tmp_path / ".twin" / "models" / "base").symlink_to(bases)
-    return tmp_path
 
 
 def test_sigterm_leaves_a_checkpoint_and_143_and_the_same_command_goes_on(

@@ -87,6 +87,17 @@ def test_the_same_training_again_does_nothing(tmp_path: Path, bases: Path, datas
     assert again.record == first.record == verify(tmp_path / "elsewhere")
 
 
+def test_of_several_processes_one_copies_the_adapter_that_is_there_and_tells_of_it(
+    tmp_path: Path, bases: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = replace(plan(tmp_path, dataset, bases=bases), recipe=recipe(sft={"max_steps": 1}))
+    done(train(wanted))
+    monkeypatch.setattr("twin.model.train.main_process", lambda: False)
+    other = done(train(replace(wanted, out=tmp_path / "elsewhere")))
+    assert (other.kept, other.record) == (True, {})
+    assert not (tmp_path / "elsewhere").exists()
+
+
 @pytest.mark.parametrize("step", [2, 6, 8])
 def test_fine_tuning_stopped_after_any_step_ends_as_an_unbroken_run(
     tmp_path: Path, bases: Path, dataset: Path, unbroken: Trained, step: int
