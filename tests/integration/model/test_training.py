@@ -71,6 +71,7 @@ def test_an_adapter_is_its_files_and_says_what_it_was_made_from(unbroken: Traine
         "adapter_config.json",
         "adapter_model.safetensors",
         "chat_template.jinja",
+        "rendering.json",
         "training.json",
         "twin.json",
     }
