@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -109,6 +110,7 @@ class Attempt:
         """By one process, the others wait: the adapter's folder under its digest's name, or where the plan wants it."""
         made = self._run.folder / "adapter"
         if main_process():
+            shutil.rmtree(made, ignore_errors=True)  # what a kill left while it was moved: a part, so no record says whose
             with written(made) as folder:
                 record = self._write(folder, metrics)
             target = self._plan.out or self._plan.adapters / record["digest"].removeprefix(PREFIX)[:12]

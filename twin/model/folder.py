@@ -5,12 +5,13 @@ Bases, adapters and merged models are such folders. Knows no library of training
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from twin.errors import DigestError, TrainingError
 
 RECORD = "twin.json"
 UNSEALED = (RECORD, "README.md")  # they say the digest, so it cannot cover them
+MAKING = ".making-"  # behind the name of the folder that it will be
 
 
 def vacant(target: Path) -> None:
@@ -41,8 +43,10 @@ def written(target: Path) -> Iterator[Path]:
     vacant(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        _sweep(target)
+        made = _beside(target)
         made.chmod(0o755)
+        lock = _locked(made)
     except OSError as exc:
         raise TrainingError(f"{target}: cannot be written ({exc.strerror})") from exc
     try:
@@ -54,6 +58,31 @@ def written(target: Path) -> Iterator[Path]:
             raise TrainingError(f"{target}: cannot be written ({exc.strerror}); nothing was published") from exc
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        os.close(lock)
+
+
+def _beside(target: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f".{target.name}{MAKING}", dir=target.parent))
+
+
+def _locked(folder: Path) -> int:
+    """A handle that holds `folder` until it is closed, or the process ends. Raises OSError when another one holds it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _sweep(target: Path) -> None:
+    """Remove what a kill left beside `target`; what is held is still being written."""
+    for left in [path for path in target.parent.iterdir() if path.name.startswith(f".{target.name}{MAKING}")]:
+        with suppress(OSError):
+            handle = _locked(left)
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(handle)
 
 
 def moved(made: Path, target: Path) -> None:
@@ -80,7 +109,7 @@ def _settle(folder: Path) -> None:
 
 def _swap(made: Path, target: Path) -> None:
     if target.is_dir():  # a rename cannot replace a folder that has files, so the old one steps aside first
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        aside = _beside(target)
         target.rename(aside)
         try:
             made.rename(target)

@@ -41,8 +41,6 @@ class Run:
         try:
             if main:
                 self._lock(handle)
-                for left in self.folder.glob(".adapter.*"):  # by a kill while it was written
-                    shutil.rmtree(left, ignore_errors=True)
             yield
         finally:
             os.close(handle)

@@ -159,3 +159,15 @@ def test_a_finished_run_whose_adapter_was_spoilt_is_not_finished(tmp_path: Path)
         assert run.done() == folder
         (folder / "weights").write_bytes(b"")
         assert run.done() is None
+
+
+def test_what_a_kill_left_is_swept_away_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    left = tmp_path / ".x.making-0123"
+    left.mkdir()
+    (left / "weights").write_bytes(b"half")
+    (tmp_path / ".x.backup").mkdir()
+    with written(tmp_path / "x") as first:
+        (first / "weights").write_bytes(b"1")
+        made(tmp_path / "x")
+        assert (first / "weights").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"x", ".x.backup"}
