@@ -52,12 +52,12 @@ def _folder(base: Base, made: Path, beside: Path) -> tuple[Path, str]:
 
 
 def _downloaded(base: Base) -> tuple[Path, str]:
+    from httpx import HTTPError
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         folder = Path(snapshot_download(base.name, revision=base.revision or None, allow_patterns=list(HUB)))
-    except (HfHubHTTPError, OSError, ValueError) as exc:
+    except (HTTPError, OSError, ValueError) as exc:
         said = " ".join(str(exc).split())[:200]
         at = f" at {base.revision}" if base.revision else ""
         raise TrainingError(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import socket
+import socketserver
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +29,8 @@ from twin.model.merge import merge
 from twin.model.plan import Plan, Trained
 from twin.model.train import train
 
+lookup = socket.getaddrinfo  # which no test here may use, but of a server of its own
+
 
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory, bases: Path, dataset: Path) -> Trained:
@@ -41,9 +46,10 @@ def refused(wanted: Plan, match: str, kind: type[Exception] = TrainingError) -> 
     assert not list(wanted.runs.glob("*/adapter"))
 
 
-def test_an_empty_dataset(tmp_path: Path, bases: Path) -> None:
+@pytest.mark.parametrize(("stage", "kind"), [("sft", "instruction"), ("dpo", "preference")])
+def test_an_empty_dataset(tmp_path: Path, bases: Path, stage: str, kind: str) -> None:
     empty = write_dataset(tmp_path / "dataset", [], [])
-    refused(plan(tmp_path, empty, bases=bases), "no instruction example to train on")
+    refused(plan(tmp_path, empty, bases=bases, stage=stage), f"no {kind} example to train on")
 
 
 def test_a_dataset_with_nothing_held_out(tmp_path: Path, bases: Path) -> None:
@@ -90,6 +96,30 @@ def test_a_base_that_was_not_made(tmp_path: Path, dataset: Path) -> None:
 
 def test_a_base_that_is_neither_a_folder_nor_on_a_hub(tmp_path: Path, bases: Path, dataset: Path) -> None:
     refused(plan(tmp_path, dataset, recipe=recipe(base={"make": None, "name": "./nowhere"})), "no folder and no name on a hub")
+
+
+def test_a_base_of_a_hub_that_is_neither_reached_nor_in_the_cache(
+    tmp_path: Path, bases: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    other = recipe(base={"make": None, "name": "ada/nowhere"})
+    refused(plan(tmp_path, dataset, recipe=other), r"base ada/nowhere: cannot be loaded .*the model in its cache or a folder")
+
+
+def test_a_base_of_a_hub_that_breaks_off(tmp_path: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1000)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    with socketserver.TCPServer(("127.0.0.1", 0), Silent) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{hub.server_address[1]}")
+        other = recipe(base={"make": None, "name": "ada/nowhere"})
+        refused(plan(tmp_path, dataset, recipe=other), "base ada/nowhere: cannot be loaded")
+        hub.shutdown()
 
 
 def test_a_base_other_than_the_pinned_one(tmp_path: Path, bases: Path, dataset: Path) -> None:

@@ -26,6 +26,7 @@ VIOLATIONS = [  # the beginning of a contract's name, a module, what it must not
     ("The only place for training", "twin/cli/training.py", "import bitsandbytes"),  # nobody imports it yet
     ("The only place for client", "twin/cli/doctor.py", "import aiohttp"),
     ("The only place for client", "services/gateway/chat.py", "import httptools"),
+    ("The only place for client", "twin/model/train.py", "import huggingface_hub"),
     ("The only place for the web", "twin/cli/doctor.py", "import uvicorn"),
     ("The only place for the web", "twin/cli/ask.py", "import uvloop"),
     ("The only place for Hera", "twin/cli/training.py", "from hera.workflows import Workflow"),
