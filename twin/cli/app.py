@@ -12,6 +12,7 @@ from twin.cli import (
     ask,
     config,
     dataset,
+    dataset_push,
     dataset_review,
     doctor,
     documents,
@@ -69,6 +70,7 @@ for command in (promote.promote, promote.rollback, promote.diff, promote.check):
     release.app.command()(command)
 app.add_typer(release.app, name="release", cls=Group)
 dataset.app.command("review")(dataset_review.review)
+dataset.app.command("push")(dataset_push.push)
 app.add_typer(dataset.app, name="dataset", cls=Group)
 model.app.command("serve")(model_server.serve)
 model.app.command("load")(model_server.load)

@@ -9,6 +9,7 @@ import datasets
 import pytest
 
 from tests.integration.cli.running import told
+from twin.dataset.card import card
 from twin.drivers.shelf import read_examples, read_manifest
 from twin.records import Example
 
@@ -41,3 +42,16 @@ def test_datasets_loads_both_sides_of_both_kinds_as_they_were_written(folder: Pa
                 {key: getattr(one, key) for key in Example.__dataclass_fields__}
                 for one in read_examples(built, manifest, f"{kind}/{side}")
             ]
+
+
+def loaded_folder(folder: Path, kind: str, cache: Path) -> Any:
+    """One kind of a folder with a card, as `load_dataset("owner/name", kind)` takes it from a hub."""
+    return datasets.load_dataset(str(folder), kind, cache_dir=str(cache))
+
+
+def test_the_card_leaves_out_a_side_without_examples_which_cannot_be_loaded(folder: Path, tmp_path: Path) -> None:
+    built = Path(told(folder, "dataset", "build", "--test-share", "0")["path"])
+    manifest = read_manifest(built)
+    (built / "README.md").write_text(card(manifest), encoding="utf-8")
+    found = loaded_folder(built, "instruction", tmp_path / "cache")
+    assert {side: len(rows) for side, rows in found.items()} == {"train": manifest.counts["instruction"]["train"]}
