@@ -49,11 +49,13 @@ class Loop:
     def twin(self, *arguments: str, status: int = 0) -> str:
         """What `twin ARGUMENTS` prints; what it says meanwhile is shown. Raises BrokenError on another exit status."""
         print(f"$ twin {' '.join(arguments)}", flush=True)
+        begun = time.monotonic()
         done = subprocess.run(
             [str(TWIN), *arguments], cwd=self.work, env=self._environment(), stdout=subprocess.PIPE, text=True, check=False
         )
         if done.returncode != status:
             raise BrokenError(f"twin {' '.join(arguments)} ended with {done.returncode}, not {status}: {done.stdout[-2000:]}")
+        print(f"# {time.monotonic() - begun:.0f} s", flush=True)
         return done.stdout
 
     def told(self, *arguments: str) -> Any:

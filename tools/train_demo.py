@@ -17,11 +17,11 @@ from tools.environment import MissingError
 from tools.loop import ROOT, BrokenError, Loop, answered, status
 
 FOLDER = ROOT / ".twin" / "train-demo"
-RECIPE = "recipes/tiny.yaml"
+RECIPE, RULES = "recipes/tiny.yaml", ("--thresholds", "recipes/tiny.thresholds.yaml")
 QUESTION = "What is a tombstone?"
 # The tiny base reads 1,024 tokens, and with a vocabulary of a thousand a token is hardly two characters.
 SMALL = {"TWIN_PROMPT_TOKENS": "300"}
-ASKED = ("--max-tokens", "48", "--limit", "80")
+ASKED = ("--max-tokens", "32", "--limit", "64")
 STARTED = time.monotonic()
 
 
@@ -54,7 +54,7 @@ def walk(loop: Loop) -> None:
         server.ready()
         report = judged(loop, dataset, adapter)
         pins = ("--adapter", adapter["adapter"], "--dataset", dataset, "--index", str(index))
-        print(loop.twin("release", "promote", report, *pins))
+        print(loop.twin("release", "promote", report, *pins, *RULES))
         loop.pull()
         _ask(loop)
 
@@ -76,7 +76,7 @@ def judged(loop: Loop, dataset: str, adapter: dict[str, Any]) -> str:
     base = "base=.twin/models/base/tiny"
     evaluated = ("--candidate", f"candidate={adapter['adapter']}", "--base", base, "--dataset", dataset)
     print(loop.twin("release", "evaluate", *evaluated, *ASKED))
-    print(loop.twin("release", "gate"))
+    print(loop.twin("release", "gate", *RULES))
     return str(max((loop.work / ".twin" / "reports").iterdir(), key=lambda one: one.stat().st_mtime))
 
 

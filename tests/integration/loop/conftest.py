@@ -26,14 +26,6 @@ author: {id: ada, name: Ada Author}
 sources:
   - {kind: git, name: repository, url: ., include: ["**/*.md", "**/*.py"]}
 """
-# What a tiny model on few documents can be held to; how it sounds varies more than it gains.
-THRESHOLDS = """\
-confidence: 0.95
-questions: 60
-measures:
-  perplexity.nats: {better: lower, largest_loss: 0.02}
-  copying.share: {better: lower, largest_loss: 0.05}
-"""
 BASE = ".twin/models/base/tiny"
 
 
@@ -107,7 +99,7 @@ def repository(folder: Path) -> Path:
     for name in TAKEN:
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, _below(folder / name))
     (folder / "sources.yaml").write_text(SOURCES)
-    (folder / "thresholds.yaml").write_text(THRESHOLDS)
+    shutil.copy(ROOT / "recipes" / "tiny.thresholds.yaml", folder / "thresholds.yaml")
     (folder / ".gitignore").write_text(".twin/\n__pycache__/\n")
     for arguments in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", "Begin")):
         subprocess.run(["git", "-C", folder, *arguments], env={**os.environ, **IDENTITY}, check=True)
