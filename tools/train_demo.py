@@ -17,7 +17,7 @@ from tools.environment import MissingError
 from tools.loop import ROOT, BrokenError, Loop, answered, status
 
 FOLDER = ROOT / ".twin" / "train-demo"
-RECIPE, RULES = "recipes/tiny.yaml", ("--thresholds", "recipes/tiny.thresholds.yaml")
+RECIPE, RULES = "recipes/tiny.yaml", ("--thresholds", "recipes/thresholds/tiny.yaml")
 QUESTION = "What is a tombstone?"
 # The tiny base reads 1,024 tokens, and with a vocabulary of a thousand a token is hardly two characters.
 SMALL = {"TWIN_PROMPT_TOKENS": "300"}

@@ -99,7 +99,7 @@ def repository(folder: Path) -> Path:
     for name in TAKEN:
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, _below(folder / name))
     (folder / "sources.yaml").write_text(SOURCES)
-    shutil.copy(ROOT / "recipes" / "tiny.thresholds.yaml", folder / "thresholds.yaml")
+    shutil.copy(ROOT / "recipes" / "thresholds" / "tiny.yaml", folder / "thresholds.yaml")
     (folder / ".gitignore").write_text(".twin/\n__pycache__/\n")
     for arguments in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", "Begin")):
         subprocess.run(["git", "-C", folder, *arguments], env={**os.environ, **IDENTITY}, check=True)
