@@ -104,7 +104,7 @@ help: ## Print this help
 	@touch $@ .venv/.serve
 
 .venv/.dev: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --quiet --locked --extra serve --extra train --extra dev
+	@$(UV) sync --quiet --locked --extra serve --extra train --extra pipelines --extra notify --extra dev
 	@touch $@ .venv/.serve .venv/.train
 
 .uv/bin/uv:
