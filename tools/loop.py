@@ -55,7 +55,7 @@ class Loop:
         )
         if done.returncode != status:
             raise BrokenError(f"twin {' '.join(arguments)} ended with {done.returncode}, not {status}: {done.stdout[-2000:]}")
-        print(f"# {time.monotonic() - begun:.0f} s", flush=True)
+        print(f"# {time.monotonic() - begun:.0f} s: twin {' '.join(arguments[:2])}", flush=True)
         return done.stdout
 
     def told(self, *arguments: str) -> Any:

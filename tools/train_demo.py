@@ -10,6 +10,7 @@ import json
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ RECIPE, RULES = "recipes/tiny.yaml", ("--thresholds", "recipes/thresholds/tiny.y
 QUESTION = "What is a tombstone?"
 # The tiny base reads 1,024 tokens, and with a vocabulary of a thousand a token is hardly two characters.
 SMALL = {"TWIN_PROMPT_TOKENS": "300"}
-ASKED = ("--max-tokens", "32", "--limit", "64")
+ASKED = ("--max-tokens", "32", "--limit", "64", "--at-a-time", "16")
 STARTED = time.monotonic()
 
 
@@ -43,20 +44,28 @@ def main() -> int:
 def walk(loop: Loop) -> None:
     """From documents to an answer by the adapter that was trained on them. Raises BrokenError."""
     print(loop.twin("documents", "sync"))
-    dataset = str(loop.told("dataset", "build")["path"])
-    loop.twin("model", "base", "--recipe", RECIPE)
-    with loop.models() as server:  # it starts while the index is built and the adapter trained
-        loop.settings["TWIN_MODEL_URL"] = server.url
-        print(loop.twin("index", "build", "--switch"))
-        index = loop.folder / "index.json"
-        index.write_text(json.dumps(loop.told("index", "snapshot")), encoding="utf-8")
-        adapter = trained(loop, dataset)
-        server.ready()
-        report = judged(loop, dataset, adapter)
-        pins = ("--adapter", adapter["adapter"], "--dataset", dataset, "--index", str(index))
-        print(loop.twin("release", "promote", report, *pins, *RULES))
-        loop.pull()
-        _ask(loop)
+    with ThreadPoolExecutor() as beside:
+        indexed = beside.submit(_indexed, loop)  # one core embeds while the other trains
+        dataset = str(loop.told("dataset", "build")["path"])
+        loop.twin("model", "base", "--recipe", RECIPE)
+        with loop.models() as server:  # it starts while the adapter is trained
+            loop.settings["TWIN_MODEL_URL"] = server.url
+            adapter = trained(loop, dataset)
+            index = indexed.result()
+            server.ready()
+            report = judged(loop, dataset, adapter)
+            pins = ("--adapter", adapter["adapter"], "--dataset", dataset, "--index", index)
+            print(loop.twin("release", "promote", report, *pins, *RULES))
+            loop.pull()
+            _ask(loop)
+
+
+def _indexed(loop: Loop) -> str:
+    """The file that says which index was built and kept."""
+    print(loop.twin("index", "build", "--switch"))
+    file = loop.folder / "index.json"
+    file.write_text(json.dumps(loop.told("index", "snapshot")), encoding="utf-8")
+    return str(file)
 
 
 def trained(loop: Loop, dataset: str) -> dict[str, Any]:
