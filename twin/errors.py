@@ -3,6 +3,7 @@
 TwinError                      exit 1   one line: the thing, what is wrong with it, what to do
 ├── SettingsError              exit 2   an unknown, missing or malformed setting
 ├── SourcesError               exit 2   sources.yaml: file, line, key
+├── OutputError                exit 2   a field of a result that is to be written is not there, or its file cannot be
 ├── RefusedError               exit 3   a rule said no: circuit breaker, recall gate, wrong embedder
 │   ├── MassDeletionError
 │   ├── RecallError
@@ -48,6 +49,12 @@ class SettingsError(TwinError):
 
 class SourcesError(TwinError):
     """sources.yaml cannot be used; the message holds file, line and key."""
+
+    exit_status = 2
+
+
+class OutputError(TwinError):
+    """What `--write` asks for is not in the result, or cannot be written."""
 
     exit_status = 2
 

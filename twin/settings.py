@@ -95,6 +95,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     model_url: str = ""  # an OpenAI-compatible server, ending in /v1; empty: the extractive answerer
     model_name: str = ""  # by which that server calls its model; empty: the adapter of release.yaml
     model_key: str = ""  # of that server
+    load_adapters: bool = True  # false where `twin model follow` does it beside the model server
     adapters_folder: str = ""  # where adapters are put, which the model server must see; empty: adapters/ under home
     canary: Percent = 0  # of a hundred conversations, those that canary_adapter answers
     canary_adapter: str = ""  # uri#sha256:... of a candidate, served beside the release's adapter
@@ -114,6 +115,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     # gateway
     host: str = "127.0.0.1"  # another address needs a key: `twin keys create`
     port: Annotated[int, Meta(ge=0, le=65535)] = 8400  # 0: any free one
+    keys_file: str = ""  # who may ask, as a mounted secret; empty: keys.json under home
     concurrency: Positive = 64  # answers made at a time
     queue: Annotated[int, Meta(ge=0)] = 128  # requests that wait for their turn; the next is refused with 429
     queue_timeout: Seconds = 10.0  # seconds that a request waits before it is refused with 503

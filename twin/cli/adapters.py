@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 
 from twin.cli.model import bases, pinned
 from twin.cli.place import Place
-from twin.cli.wiring import adapters_folder, artifacts, release
-from twin.errors import SettingsError, TrainingError
+from twin.cli.wiring import adapters_folder, artifacts, candidate, release
+from twin.errors import TrainingError
 from twin.records import Artifact
 
 
@@ -24,6 +25,16 @@ class Adapter:
     record: Mapping[str, Any]
 
 
+NAME = re.compile(r"[\w.-]+")
+_NAMED = re.compile(rf"\s*({NAME.pattern})\s*=(.*)", re.DOTALL)  # an address may hold = as well
+
+
+def named(text: str) -> tuple[str, str]:
+    """`NAME=PIN` or `PIN` as a name, which may be empty, and a pin."""
+    found = _NAMED.fullmatch(text)
+    return (found[1], found[2].strip()) if found else ("", text.strip())
+
+
 async def typed(here: Place, text: str, name: str = "") -> Adapter:
     """`NAME=ADAPTER` or `ADAPTER`: a folder, FOLDER#sha256:... or what a store keeps, uri#sha256:... A name that is not given
     is made of the digest. Raises TrainingError, ArtifactError and DigestError.
@@ -31,11 +42,10 @@ async def typed(here: Place, text: str, name: str = "") -> Adapter:
     from twin.drivers.vllm.adapters import served_name
     from twin.model.adapter import read_adapter
 
-    given, found, rest = text.partition("=")
-    wanted = rest if found else text
+    given, wanted = named(text)
     folder, digest = await _folder(here, wanted)
     record = await asyncio.to_thread(read_adapter, folder, digest)
-    return Adapter(name or (given if found else served_name(record["digest"])), folder.resolve(), record)
+    return Adapter(name or given or served_name(record["digest"]), folder.resolve(), record)
 
 
 async def _folder(here: Place, text: str) -> tuple[Path, str]:
@@ -50,15 +60,11 @@ async def _folder(here: Place, text: str) -> tuple[Path, str]:
 
 async def released(here: Place) -> list[Adapter]:
     """The adapter of release.yaml and, where a share of conversations is its, the candidate. Raises ReleaseError, too."""
-    pins, s = release(here), here.settings
+    pins = release(here)
     if pins is None or pins.model is None:
-        raise TrainingError(f"nothing to serve: {s.release_file} pins no adapter; give one, or --base")
-    wanted = [pins.model.adapter]
-    if s.canary:
-        if not s.canary_adapter:
-            raise SettingsError(f"canary is {s.canary}, which needs canary_adapter: uri#sha256:...")
-        wanted.append(s.canary_adapter)
-    return [await typed(here, text) for text in dict.fromkeys(wanted)]
+        raise TrainingError(f"nothing to serve: {here.settings.release_file} pins no adapter; give one, or --base")
+    wanted = [Artifact.parse(pins.model.adapter), candidate(here)]
+    return [await typed(here, str(one)) for one in dict.fromkeys(wanted) if one]
 
 
 def together(adapters: Sequence[Adapter]) -> None:

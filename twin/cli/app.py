@@ -21,6 +21,7 @@ from twin.cli import (
     init,
     keys,
     model,
+    model_follow,
     model_server,
     promote,
     release,
@@ -28,6 +29,7 @@ from twin.cli import (
     traces,
 )
 from twin.cli.group import Group
+from twin.cli.output import write_also
 
 app = typer.Typer(
     cls=Group,
@@ -51,6 +53,10 @@ def root(
     folder: Annotated[
         Path, typer.Option("-C", "--folder", help="The twin's folder: where sources.yaml and .twin/ are.", show_default="here")
     ] = Path(),
+    write: Annotated[
+        list[str] | None,
+        typer.Option("--write", metavar="FIELD=FILE", help="Also write this field of the result to FILE; . is all of it."),
+    ] = None,
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """An assistant that answers from its author's own writing and code, with citations.
@@ -58,6 +64,7 @@ def root(
     Start with `twin init`, then `twin up`.
     """
     context.obj = folder
+    write_also(write or ())
 
 
 app.command("init")(init.init)
@@ -74,6 +81,7 @@ dataset.app.command("push")(dataset_push.push)
 app.add_typer(dataset.app, name="dataset", cls=Group)
 model.app.command("serve")(model_server.serve)
 model.app.command("load")(model_server.load)
+model.app.command("follow")(model_follow.follow)
 app.add_typer(model.app, name="model", cls=Group)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import enum
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from twin.cli import kept
 from twin.cli.output import Output, OutputOption, say, show, table
 from twin.cli.place import Place, place
 from twin.cli.teaching import Choice, GeneratorName, feedback, writer
@@ -30,6 +31,11 @@ class Format(enum.StrEnum):
     JSONL = "jsonl"
 
 
+DatasetArgument = Annotated[
+    str, typer.Argument(help="Its folder, the beginning of its digest, or uri#sha256:...", show_default="the newest")
+]
+
+
 @dataclass(frozen=True)
 class Built:
     """What `twin dataset build` did."""
@@ -37,6 +43,7 @@ class Built:
     path: str
     manifest: Manifest
     asked: int = 0  # calls of the teacher by this run; what it replied before was not asked again
+    pin: str = ""  # uri#sha256:... where it was kept
 
 
 @app.callback()
@@ -67,6 +74,7 @@ def build(
         bool, typer.Option("--ask-again", help="Ask anew what the teacher refused or answered badly.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="The folder to write.", show_default=".twin/datasets/<digest>")] = None,
+    keep: kept.KeepOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Make a dataset of all stored documents and of approved feedback. The same documents and seed give the same bytes.
@@ -74,11 +82,17 @@ def build(
     Exit status 1 when a teacher failed more often than --max-failed allows; the dataset is made without those examples.
     """
     from twin.dataset.build import Recipe
+    from twin.drivers.shelf import MANIFEST
 
+    here = place(context)
     recipe = Recipe(seed, test_share, source, author, kind, tuple(language or ()), _lines(questions))
-    built = asyncio.run(_built(place(context), recipe, Choice(generator, ask_again), format, out))
+    built = asyncio.run(_built(here, recipe, Choice(generator, ask_again), format, out))
+    if keep:
+        built = replace(built, pin=kept.keep(here, Path(built.path), beside=(MANIFEST,)))
     if not show(built, output):
         print_manifest(built.manifest, built.path)
+        if built.pin:
+            print(built.pin)
     about = built.manifest.generator
     if (failed := sum(about.failed.values())) > max_failed * (about.calls + failed):
         say("the teacher failed for some extracts: run again to ask for what it did not reply, --ask-again for the rest")
@@ -136,9 +150,7 @@ def print_manifest(manifest: Manifest, path: str) -> None:
 @app.command("show")
 def show_dataset(
     context: typer.Context,
-    dataset: Annotated[
-        Path | None, typer.Argument(help="Its folder, or the beginning of its digest.", show_default="the newest")
-    ] = None,
+    dataset: DatasetArgument = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show what a dataset holds, after checking that it is what its manifest says."""
@@ -151,19 +163,20 @@ def show_dataset(
         print_manifest(manifest, str(folder))
 
 
-def folder_of(here: Place, dataset: Path | None) -> Path:
-    """The folder of a dataset: as given, by the beginning of its digest, or the newest. Raises DatasetError."""
+def folder_of(here: Place, dataset: str) -> Path:
+    """The folder of a dataset: as given, by its pin or the beginning of its digest, or the newest. Raises DatasetError."""
     from twin.drivers.shelf import found
 
-    if dataset and dataset.is_dir():
-        return dataset
     home = here.home / "datasets"
+    folder = Path(kept.folder(here, dataset, home).partition("#")[0])
+    if dataset and folder.is_dir():
+        return folder
     stored = found(home)
-    if dataset is None:
+    if not dataset:
         if not stored:
             raise DatasetError(f"{home}: there is no dataset yet; `twin dataset build` makes one")
         return stored[0]
-    wanted = str(dataset).removeprefix("sha256:")
+    wanted = dataset.removeprefix("sha256:")
     fitting = [path for path in stored if wanted and (path.name.startswith(wanted) or wanted.startswith(path.name))]
     if len(fitting) != 1:
         names = ", ".join(path.name for path in fitting or stored) or "none"
@@ -177,15 +190,11 @@ def folder_of(here: Place, dataset: Path | None) -> Path:
 def export(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="The folder to write.")],
-    dataset: Annotated[
-        Path | None, typer.Argument(help="Its folder, or the beginning of its digest.", show_default="the newest")
-    ] = None,
+    dataset: DatasetArgument = "",
     format: Annotated[Format, typer.Option(help="How it is written.")] = Format.JSONL,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Write a dataset in another format, with a manifest and a digest of its own."""
-    from dataclasses import replace
-
     from twin.digest import files_digest
     from twin.drivers.shelf import FolderShelf, read_examples, read_manifest, verify
 

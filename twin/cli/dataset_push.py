@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from twin.cli.dataset import folder_of
+from twin.cli.dataset import DatasetArgument, folder_of
 from twin.cli.output import Output, OutputOption, say, show
 from twin.cli.place import place
 
@@ -27,9 +26,7 @@ class Pushed:
 def push(
     context: typer.Context,
     to: Annotated[str, typer.Option("--to", metavar="OWNER/NAME", help="The repository; made when there is none.")],
-    dataset: Annotated[
-        Path | None, typer.Argument(help="Its folder, or the beginning of its digest.", show_default="the newest")
-    ] = None,
+    dataset: DatasetArgument = "",
     private: Annotated[bool, typer.Option("--private", help="Let only its owner see it, and refuse a public one.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:

@@ -109,6 +109,20 @@ def _row(report: SourceReport) -> tuple[object, ...]:
     return (report.source, report.kind, *counts, f"{report.seconds:.1f} s")
 
 
+@app.command("sources")
+def list_sources(
+    context: typer.Context,
+    sources: SourcesOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the sources that are declared, by name; `-o json` is what a workflow fans out over."""
+    from twin.documents.declare import read_sources
+
+    declared = read_sources(started(place(context, sources)).sources)
+    if not show([one.name for one in declared], output):
+        table(("source", "kind"), [(one.name, one.kind) for one in declared], empty="there are no sources")
+
+
 @app.command("list")
 def list_documents(
     context: typer.Context,

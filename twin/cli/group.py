@@ -9,10 +9,12 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from twin.cli.output import unwritten
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERRUPTED = 130
+INTERRUPTED, USAGE = 130, 2
 WHOLE = 1_000  # characters: more than any first sentence has
 GOES_ON = {  # commands that keep what they did, so that the next run has less to do
     "twin up",
@@ -50,7 +52,7 @@ class Group(TyperGroup):
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
     """Run a command line and give its exit status; what is wrong with it is said in one line."""
     try:
-        return app(arguments, prog_name="twin", standalone_mode=False) or 0
+        status = app(arguments, prog_name="twin", standalone_mode=False) or 0
     except TyperException as exc:
         said = exc.format_message()
         if said.startswith("Usage:"):  # a noun without a verb: its help
@@ -60,6 +62,10 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         return exc.exit_code
     except SystemExit:  # Typer's own, when what reads our output has left: `twin documents list | head`
         return 0
+    if not status and (left := unwritten()):
+        print(f"twin: --write {left[0]}: this command has no result to write", file=sys.stderr)
+        return USAGE
+    return int(status)
 
 
 def _line(said: str) -> str:

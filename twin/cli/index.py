@@ -15,6 +15,7 @@ from twin.records import IndexInfo
 
 if TYPE_CHECKING:
     from twin.index.build import BuildReport
+    from twin.index.part import Part
     from twin.index.plan import Plan
     from twin.index.recall import RecallReport
 
@@ -62,6 +63,10 @@ async def _indexes(here: Place) -> list[IndexInfo]:
 def build(
     context: typer.Context,
     switch: SwitchOption = False,
+    part: Annotated[
+        str,
+        typer.Option("--part", metavar="N/OF", help="Only this part of the documents, as 2/4."),
+    ] = "",
     allow_mass_delete: Annotated[
         bool, typer.Option("--allow-mass-delete", help="Also when most of the index is of documents that are not stored.")
     ] = False,
@@ -70,15 +75,18 @@ def build(
 ) -> None:
     """Write into the index whatever changed since it was built; another recipe makes another index beside it.
 
+    Parts (--part 1/4 ... 4/4) may be built at once, on several machines; the whole build after them completes what they left.
     Exit status 3 when most of the index would go because the document store does not know it, as when that was lost.
     """
-    here = place(context)
+    wanted, here = _part(part), place(context)
+    if part and switch:
+        raise typer.BadParameter("a part cannot go live: build the whole with --switch after all", param_hint="--part")
     if dry_run:
-        todo = asyncio.run(_planned(here, allow_mass_delete=allow_mass_delete))
+        todo = asyncio.run(_planned(here, wanted, allow_mass_delete=allow_mass_delete))
         if not show({"dry_run": True, "build": todo, "switch": None}, output):
             print_plan(todo, switch=switch)
         return
-    made = asyncio.run(built(here, allow_mass_delete=allow_mass_delete))
+    made = asyncio.run(built(here, wanted, allow_mass_delete=allow_mass_delete))
     gate = asyncio.run(_made_live(here, made)) if switch else None
     if not show({"dry_run": False, "build": made, "switch": gate}, output):
         print_build(made)
@@ -86,12 +94,25 @@ def build(
             print_switch(gate)
 
 
-async def built(here: Place, *, allow_mass_delete: bool = False) -> BuildReport:
-    """Build the index of the configured recipe, with progress on stderr."""
+def _part(text: str) -> Part:
+    """`2/4` as a part; the whole where nothing is said."""
+    from twin.index.part import WHOLE, Part
+
+    if not text:
+        return WHOLE
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise typer.BadParameter(f"{text!r} is no part: write N/OF, as 2/4 for the second of four", param_hint="--part")
+    return Part(int(number), int(of))
+
+
+async def built(here: Place, part: Part | None = None, *, allow_mass_delete: bool = False) -> BuildReport:
+    """Build the index of the configured recipe, or a part of it, with progress on stderr."""
     from twin.cli.progress import Progress
     from twin.cli.wiring import documents, embedder, indexes, limits
     from twin.documents.clean import CLEANING_VERSION, clean
     from twin.index.build import build as run
+    from twin.index.part import WHOLE
 
     async with documents(here) as store, indexes(here) as index, embedder(here) as model:
         with Progress("documents") as progress:
@@ -108,6 +129,7 @@ async def built(here: Place, *, allow_mass_delete: bool = False) -> BuildReport:
                 limits=limits(here),
                 cleaning=CLEANING_VERSION,
                 on_progress=shown,
+                part=part or WHOLE,
                 allow_mass_delete=allow_mass_delete,
             )
     if note := laid_out(here, report.index, report.layout):
@@ -129,14 +151,20 @@ def laid_out(here: Place, index: str, layout: Mapping[str, str | int]) -> str:
     )
 
 
-async def _planned(here: Place, *, allow_mass_delete: bool) -> Plan:
+async def _planned(here: Place, part: Part, *, allow_mass_delete: bool) -> Plan:
     from twin.cli.wiring import documents, embedder, indexes, limits
     from twin.documents.clean import CLEANING_VERSION
     from twin.index.build import planned as run
 
     async with documents(here) as store, indexes(here) as index, embedder(here) as model:
         return await run(
-            store, index, model, limits=limits(here), cleaning=CLEANING_VERSION, allow_mass_delete=allow_mass_delete
+            store,
+            index,
+            model,
+            limits=limits(here),
+            cleaning=CLEANING_VERSION,
+            part=part,
+            allow_mass_delete=allow_mass_delete,
         )
 
 

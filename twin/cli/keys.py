@@ -9,7 +9,8 @@ import typer
 
 from twin.cli.output import Output, OutputOption, say, show, table
 from twin.cli.place import place
-from twin.drivers.keys import SCOPES, Key, Keys
+from twin.cli.wiring import keys
+from twin.drivers.keys import SCOPES, Key
 
 app = typer.Typer(help="Keys of the gateway.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -45,8 +46,9 @@ def create(
     """Make a key and print it: the only time it is shown."""
     scopes, end = scope or ["ask"], expires.replace(tzinfo=UTC) if expires else None
     _check(name, scopes, end)
-    kept = Keys(place(context).made() / "keys.json")
-    key, token = kept.create(name.strip(), scopes, per_minute=per_minute, expires=end.isoformat() if end else "")
+    here = place(context)
+    here.made()
+    key, token = keys(here).create(name.strip(), scopes, per_minute=per_minute, expires=end.isoformat() if end else "")
     if not show({**_shown(key), "key": token}, output):
         say(f"key {key.id} for {key.name} ({', '.join(key.scopes)}); it is not shown again:")
         print(token)
@@ -65,7 +67,7 @@ def _check(name: str, scopes: list[str], end: datetime | None) -> None:
 @app.command("list")
 def list_keys(context: typer.Context, output: OutputOption = Output.TABLE) -> None:
     """List the keys, without their secrets."""
-    rows = [_shown(key) for key in Keys(place(context).home / "keys.json").list()]
+    rows = [_shown(key) for key in keys(place(context)).list()]
     if not show(rows, output):
         columns = ("id", "name", "scopes", "per_minute", "created", "expires")
         cells = [(r["id"], r["name"], ", ".join(map(str, r["scopes"])), *(r[c] for c in columns[3:])) for r in rows]
@@ -77,6 +79,6 @@ def revoke(
     context: typer.Context, identity: Annotated[str, typer.Argument(metavar="ID")], output: OutputOption = Output.TABLE
 ) -> None:
     """Take a key away; running gateways refuse it within a second."""
-    key = Keys(place(context).home / "keys.json").revoke(identity)
+    key = keys(place(context)).revoke(identity)
     if not show({"revoked": key.id, "name": key.name}, output):
         say(f"revoked key {key.id} ({key.name})")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from twin.cli import kept
 from twin.cli.output import Output, OutputOption, say, show
 from twin.cli.place import Place, place
 
@@ -26,7 +27,7 @@ class StageChoice(StrEnum):
 
 
 RecipeOption = Annotated[Path, typer.Option("--recipe", help="The recipe's YAML file, e.g. recipes/tiny.yaml.")]
-AdapterArgument = Annotated[str, typer.Argument(metavar="ADAPTER", help="An adapter's folder, or FOLDER#sha256:...")]
+AdapterArgument = Annotated[str, typer.Argument(metavar="ADAPTER", help="An adapter's folder, or its pin: uri#sha256:...")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Write it to this folder.", show_default="below .twin/")]
 
 
@@ -75,14 +76,15 @@ async def _texts(here: Place) -> list[str]:
 def train(
     context: typer.Context,
     recipe: RecipeOption,
-    dataset: Annotated[str, typer.Option(help="The dataset's folder; FOLDER#sha256:... takes no other one.")],
+    dataset: Annotated[str, typer.Option(help="The dataset's folder, or its pin: uri#sha256:...")],
     stage: Annotated[StageChoice, typer.Option(help="On instructions, or on preferences.")] = StageChoice.SFT,
-    adapter: Annotated[str, typer.Option(help="Go on from this adapter: a folder, or FOLDER#sha256:...")] = "",
+    adapter: Annotated[str, typer.Option(help="Go on from this adapter: a folder, or uri#sha256:...")] = "",
     out: OutOption = None,
     tracker: Annotated[str, typer.Option(help="Also report to tensorboard, wandb, mlflow, trackio ... if installed.")] = "",
     metrics: Annotated[
         Path | None, typer.Option(help="Folder for training.jsonl and training.prom.", show_default="the run's, below .twin/")
     ] = None,
+    keep: kept.KeepOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Train an adapter. Interrupted, it leaves a checkpoint, and the same command goes on to the same result."""
@@ -98,7 +100,7 @@ def train(
         if trained is None:
             asked.resume()
             raise KeyboardInterrupt
-    _print(trained, output)
+    _print(here, trained, output, keep=keep)
 
 
 def _plan(
@@ -114,9 +116,9 @@ def _plan(
     from twin.model.plan import Plan
     from twin.model.recipes import read_recipe
 
-    folder, digest = pinned(dataset)
-    parent, parent_digest = pinned(adapter)
     home = here.made()
+    folder, digest = pinned(kept.folder(here, dataset, home / "datasets"))
+    parent, parent_digest = pinned(kept.folder(here, adapter, home / "adapters"))
     return Plan(
         recipe=read_recipe(recipe),
         stage=stage.value,
@@ -148,17 +150,20 @@ def pinned(text: str) -> tuple[Path, str]:
     return Path(found.uri), found.digest
 
 
-def _print(trained: Trained, output: Output) -> None:
+def _print(here: Place, trained: Trained, output: Output, *, keep: bool) -> None:
+    from twin.model.folder import UNSEALED
+
     record = trained.record
-    if not record:  # another process of the same training prints
+    if not record:  # another process of the same training keeps and prints
         return
-    values: dict[str, Any] = {"adapter": trained.adapter, "digest": record["digest"], "metrics": record["metrics"]}
+    pin = kept.keep(here, trained.adapter, UNSEALED) if keep else ""
+    values: dict[str, Any] = {"adapter": trained.adapter, "digest": record["digest"], "metrics": record["metrics"], "pin": pin}
     if show({**values, "resumed": trained.resumed, "kept": trained.kept}, output):
         return
     metrics = record["metrics"]
     how = "was there already" if trained.kept else f"{metrics['steps']} steps in {metrics['seconds']:.0f} s"
     say(f"held-out loss {metrics['eval_loss_before']:.3f} -> {metrics['eval_loss']:.3f}; {how}")
-    print(f"{trained.adapter}#{record['digest']}")
+    print(pin or f"{trained.adapter}#{record['digest']}")
 
 
 @app.command()
@@ -172,20 +177,21 @@ def merge(
     from twin.model.merge import merge as run
 
     here = place(context)
-    folder, digest = pinned(adapter)
+    folder, digest = pinned(kept.folder(here, adapter, here.home / "adapters"))
     record = run(folder, bases(here), here.folder, out, digest)
     if not show({"model": out, "digest": record["digest"]}, output):
         print(f"{out}#{record['digest']}")
 
 
 @app.command()
-def card(adapter: AdapterArgument) -> None:
+def card(context: typer.Context, adapter: AdapterArgument) -> None:
     """Print an adapter's model card, made from its twin.json and the losses of its steps."""
     from twin.cli.output import safe
     from twin.model.adapter import history, read_adapter
     from twin.model.card import card as run
 
-    folder, digest = pinned(adapter)
+    here = place(context)
+    folder, digest = pinned(kept.folder(here, adapter, here.home / "adapters"))
     record = read_adapter(folder, digest)
     print(safe(run(record, history(folder))), end="")
 

@@ -33,14 +33,16 @@ class Branch(enum.StrEnum):
     PRODUCTION = "production"
 
 
-RemoteOption = Annotated[str, typer.Option("--remote", help="The git remote that has the branches.")]
+RemoteOption = Annotated[
+    str, typer.Option("--remote", help="The git remote that has the branches, or an address: no clone then.")
+]
 PushOption = Annotated[bool, typer.Option("--push", help="Push the branch itself, also where a forge is configured.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
 def promote(
     context: typer.Context,
-    report: ReportArgument = None,
+    report: ReportArgument = "",
     to: Annotated[Branch, typer.Option("--to", help="The branch to release to.")] = Branch.STAGING,
     adapter: Annotated[str, typer.Option(help="Pin this adapter: its folder, or uri#sha256:...")] = "",
     dataset: Annotated[str, typer.Option(help="Pin this dataset: its folder, or uri#sha256:...")] = "",
@@ -68,12 +70,13 @@ def promote(
             raise ReleaseError("production runs what staging runs: give neither a report nor pins with --to production")
         made = asyncio.run(_to_production(here, remote, push=push, dry_run=dry_run))
     else:
-        made = asyncio.run(_to_staging(here, wanted, report, thresholds, remote, push=push, dry_run=dry_run))
+        judged = _verdict(here, report, thresholds, dry_run=dry_run)
+        made = asyncio.run(_to_staging(here, wanted, *judged, remote, push=push, dry_run=dry_run))
     _show(made, output, dry_run=dry_run)
 
 
 async def _to_staging(
-    here: Place, wanted: Wanted, report: Path | None, thresholds: Path | None, remote: str, *, push: bool, dry_run: bool
+    here: Place, wanted: Wanted, held: Report, verdict: Verdict, remote: str, *, push: bool, dry_run: bool
 ) -> Promotion:
     from twin.cli import pins
     from twin.cli.reports import judged, kept
@@ -81,7 +84,6 @@ async def _to_staging(
     from twin.release.promote import candidate, refuse_failed
     from twin.release.promote import promote as run
 
-    held, verdict = _verdict(here, report, thresholds, dry_run=dry_run)
     said, store = judged(held, verdict), artifacts(here, dry_run=dry_run)
     refuse_failed(said)  # before anything is kept
     at = _branches(here, remote, store, push=push, dry_run=dry_run)
@@ -92,15 +94,16 @@ async def _to_staging(
     return await run(at, release, tip, said)
 
 
-def _verdict(here: Place, report: Path | None, thresholds: Path | None, *, dry_run: bool) -> tuple[Report, Verdict]:
+def _verdict(here: Place, report: str, thresholds: Path | None, *, dry_run: bool) -> tuple[Report, Verdict]:
     """The report, held against the thresholds here and now: what its folder says of a verdict is not taken for one."""
-    from twin.cli.reports import load, newest, read_thresholds, save
+    from twin.cli import kept
+    from twin.cli.reports import load, read_thresholds, report_folder, save
     from twin.release.gate import decide
     from twin.release.report import digest_of
 
-    folder, held = load(report or newest(here.home / "reports"))
+    folder, held = load(report_folder(here, report))
     verdict = decide(held, read_thresholds(thresholds or here.folder / "thresholds.yaml"))
-    if not dry_run and held.digest == digest_of(held):
+    if not (dry_run or kept.pin_of(report)) and held.digest == digest_of(held):
         save(folder, held, verdict)
     return held, verdict
 
@@ -182,9 +185,11 @@ async def _checked(repository: GitWork, commit: str) -> str:
 
 
 def _repository(here: Place, remote: str) -> GitWork:
-    from twin.drivers.gitwork import GitWork
+    """The clone around the twin's folder; for an address, which needs none, a repository of objects alone below .twin/."""
+    from twin.drivers.gitwork import GitWork, is_address, objects_alone
 
-    return GitWork(here.folder, here.settings.release_file, remote)
+    folder = objects_alone(here.made() / "releases.git") if is_address(remote) else here.folder
+    return GitWork(folder, here.settings.release_file, remote)
 
 
 def _branches(here: Place, remote: str, store: Artifacts, *, push: bool, dry_run: bool) -> Branches:

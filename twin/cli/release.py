@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from twin.cli import kept
 from twin.cli.output import Output, OutputOption, say, show, table
 from twin.cli.place import Place, place
-from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
     from twin.cli.evaluating import Asking
+    from twin.cli.sides import Sides
     from twin.release.evaluate import Trial
     from twin.release.gate import Verdict
     from twin.release.report import Report, Summary
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Adapter -> release.", no_args_is_help=True, rich_markup_mode=None)
 
 ReportArgument = Annotated[
-    Path | None, typer.Argument(metavar="REPORT", help="The report's folder or file.", show_default="the newest below .twin/")
+    str,
+    typer.Argument(metavar="REPORT", help="The report's folder, file or pin.", show_default="the newest below .twin/"),
 ]
 
 
@@ -35,12 +37,19 @@ def root() -> None:
 @app.command()
 def evaluate(
     context: typer.Context,
-    candidate: Annotated[str, typer.Option(help="NAME=PIN: its name at the model server; its folder or sha256:...")],
-    dataset: Annotated[
-        list[Path], typer.Option(help="The dataset's folder: what was trained on, and the questions. Again for a parent's.")
+    candidate: Annotated[
+        str,
+        typer.Option(metavar="[NAME=]PIN", help="Folder or uri#sha256:...; loaded, unless the server has it by NAME."),
     ],
-    running: Annotated[str, typer.Option(help="NAME=PIN of the release that runs.")] = "",
-    base: Annotated[str, typer.Option(help="NAME=PIN of the base model, when nothing runs yet.")] = "",
+    dataset: Annotated[
+        list[str], typer.Option(help="Folder or pin of what was trained on, and of the questions. Again for a parent's.")
+    ],
+    running: Annotated[
+        str, typer.Option(metavar="[NAME=]PIN", help="What runs, in the same way.", show_default="the adapter of release.yaml")
+    ] = "",
+    base: Annotated[
+        str, typer.Option(metavar="NAME=PIN", help="Compare with the base.", show_default="the server's, if nothing runs yet")
+    ] = "",
     questions: Annotated[
         Path | None, typer.Option(help="JSONL or YAML of other questions.", show_default="the dataset's test split")
     ] = None,
@@ -57,45 +66,57 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
     resamples: Annotated[int, typer.Option(min=100, max=1_000_000, help="For the intervals.")] = 10_000,
     out: Annotated[Path | None, typer.Option("--out", help="Write it to this folder.", show_default="below .twin/")] = None,
+    keep: kept.KeepOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Ask candidate and running release the same held-out questions, measure the answers, and write a report."""
     from twin.cli.evaluating import Asking
     from twin.cli.reports import PAGE, REPORT, folder_of, save
-    from twin.cli.trial import folders_in
+    from twin.cli.sides import sides
 
     here = place(context)
-    trial = _trial(candidate, running, base, dataset, questions, limit)
+    compared = sides(here, candidate, running, base)
+    trial = _trial(here, compared, dataset, questions, limit)
     asking = Asking(
         plain=plain,
         judge=judge,
         perplexity=not no_perplexity,
         max_tokens=max_tokens,
         tokenizer=tokenizer,
-        folders=folders_in((candidate, running or base)),
+        folders=compared.folders,
     )
     report = asyncio.run(_evaluated(here, trial, asking, at_a_time=at_a_time, seed=seed, resamples=resamples))
     folder = out or folder_of(here.made() / "reports", report)
     save(folder, report)
-    made = {"report": folder / REPORT, "page": folder / PAGE, "digest": report.digest, "questions": len(report.rows)}
+    pin = kept.keep(here, folder) if keep else ""
+    made = {
+        "report": folder / REPORT,
+        "page": folder / PAGE,
+        "digest": report.digest,
+        "questions": len(report.rows),
+        "pin": pin,
+    }
     if not show({**made, "measures": report.measures}, output):
         _print(report)
-        say(f"{folder / PAGE}\n`twin release gate {folder}` says whether it passes")
+        say(f"{folder / PAGE}\n`twin release gate {pin or folder}` says whether it passes")
 
 
-def _trial(candidate: str, running: str, base: str, datasets: Sequence[Path], questions: Path | None, limit: int) -> Trial:
-    from twin.cli.trial import read_datasets, read_questions, side
+def _trial(here: Place, compared: Sides, datasets: Sequence[str], questions: Path | None, limit: int) -> Trial:
+    from twin.cli.trial import read_datasets, read_questions
     from twin.release.evaluate import Trial
 
-    if bool(running) == bool(base):
-        raise ReleaseError("give either --running NAME=PIN, or --base NAME=PIN when nothing runs yet")
-    one = side(candidate, "--candidate", "adapter")
-    other = side(running, "--running", "adapter") if running else side(base, "--base", "base")
-    training, pins = read_datasets(datasets)
-    held, asked = read_questions(datasets[0], questions)
+    folders = [Path(kept.folder(here, one, here.home / "datasets").partition("#")[0]) for one in datasets]
+    training, pins = read_datasets(folders)
+    held, asked = read_questions(folders[0], questions)
     step = max(1, len(held) / limit)
     held = [held[int(at * step)] for at in range(min(limit, len(held)))]
-    return Trial(candidate=one, running=other, held=held, training=training, inputs={**pins, "questions": asked})
+    return Trial(
+        candidate=compared.candidate,
+        running=compared.running,
+        held=held,
+        training=training,
+        inputs={**pins, "questions": asked},
+    )
 
 
 async def _evaluated(here: Place, trial: Trial, asking: Asking, *, at_a_time: int, seed: int, resamples: int) -> Report:
@@ -114,21 +135,21 @@ async def _evaluated(here: Place, trial: Trial, asking: Asking, *, at_a_time: in
 @app.command()
 def gate(
     context: typer.Context,
-    report: ReportArgument = None,
+    report: ReportArgument = "",
     thresholds: Annotated[
         Path | None, typer.Option(help="What must be shown.", show_default="thresholds.yaml of the twin's folder")
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Hold a report against the thresholds (exit status 3 when the candidate is refused)."""
-    from twin.cli.reports import load, newest, read_thresholds, save
+    from twin.cli.reports import load, read_thresholds, report_folder, save
     from twin.release.gate import decide, enforce
     from twin.release.report import digest_of
 
     here = place(context)
-    folder, held = load(report or newest(here.home / "reports"))
+    folder, held = load(report_folder(here, report))
     verdict = decide(held, read_thresholds(thresholds or here.folder / "thresholds.yaml"))
-    if held.digest == digest_of(held):
+    if held.digest == digest_of(held) and not kept.pin_of(report):  # what was fetched stays what its pin says
         save(folder, held, verdict)
     if not show(verdict, output):
         _print_verdict(verdict)
@@ -152,13 +173,13 @@ def _print_verdict(verdict: Verdict) -> None:
 
 
 @app.command("show")
-def show_report(context: typer.Context, report: ReportArgument = None, output: OutputOption = Output.TABLE) -> None:
+def show_report(context: typer.Context, report: ReportArgument = "", output: OutputOption = Output.TABLE) -> None:
     """Show a report and the verdict on it."""
-    from twin.cli.reports import PAGE, load, newest, verdict_of
+    from twin.cli.reports import PAGE, load, report_folder, verdict_of
     from twin.release.report import digest_of
 
     here = place(context)
-    folder, held = load(report or newest(here.home / "reports"))
+    folder, held = load(report_folder(here, report))
     verdict = verdict_of(folder, held)
     if show({"report": held, "verdict": verdict}, output):
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
+    from twin.cli.place import Place
     from twin.drivers.artifacts import Artifacts
     from twin.records import Artifact
     from twin.release.gate import Verdict
@@ -57,6 +58,14 @@ def load(path: Path) -> tuple[Path, Report]:
         return file.parent, read(file.read_bytes(), str(file))
     except OSError as exc:
         raise ReleaseError(f"{file}: cannot be read ({exc.strerror}); `twin release evaluate` makes a report") from exc
+
+
+def report_folder(here: Place, text: str) -> Path:
+    """The folder or file that `text` names, that of the report it pins, or the newest. Raises ReleaseError, ArtifactError."""
+    from twin.cli import kept
+
+    reports = here.home / "reports"
+    return Path(kept.folder(here, text, reports).partition("#")[0]) if text else newest(reports)
 
 
 def newest(reports: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twin.cli.answering import Answering
 from twin.cli.place import Place
-from twin.cli.wiring import adapters_folder, artifacts
+from twin.cli.wiring import adapters_folder, artifacts, candidate
 from twin.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ async def standing(here: Place, parts: Answering, stack: AsyncExitStack) -> Stan
     from twin.drivers.vllm.models import Models
     from twin.release.release import Prompt
 
-    candidate = _candidate(here, parts)
-    if parts.release is None and candidate is None:
+    beside = _candidate(here, parts)
+    if parts.release is None and beside is None:
         return None
     keeper = None
-    if parts.generator and (candidate or (parts.release and parts.release.model)):
+    if parts.generator and (beside or (parts.release and parts.release.model)):
         models = Models(parts.generator.server)
         stack.push_async_callback(models.close)
         here.made()
-        keeper = Adapters(models, artifacts(here), adapters_folder(here))
+        keeper = Adapters(models, artifacts(here), adapters_folder(here), load=here.settings.load_adapters)
     prompt = parts.answerer.prompt
     return Standing(
         searcher=parts.index,
@@ -39,23 +39,17 @@ async def standing(here: Place, parts: Answering, stack: AsyncExitStack) -> Stan
         prompt=Prompt(prompt.name, prompt.digest),
         asks=parts.generator.model if parts.generator else "",
         keeper=keeper,
-        candidate=candidate,
+        candidate=beside,
     )
 
 
 def _candidate(here: Place, parts: Answering) -> Wanted | None:
     from twin.drivers.vllm.adapters import Wanted
-    from twin.records import Artifact
 
-    s = here.settings
-    if not s.canary:
-        return None
-    if not s.canary_adapter or parts.generator is None:
-        raise SettingsError(f"canary is {s.canary}, which needs canary_adapter (uri#sha256:...) and model_url, a vLLM's")
-    try:
-        return Wanted(Artifact.parse(s.canary_adapter))
-    except ValueError as exc:
-        raise SettingsError(f"canary_adapter: {exc}") from exc
+    found = candidate(here)
+    if found and parts.generator is None:
+        raise SettingsError(f"canary is {here.settings.canary}, which needs model_url, a vLLM's")
+    return Wanted(found) if found else None
 
 
 def canary(here: Place, parts: Answering, held: Standing | None) -> Canary | None:

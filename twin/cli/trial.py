@@ -1,4 +1,4 @@
-"""What was typed -> what an evaluation compares: two models by digest, held-out questions, and what was trained on."""
+"""Folders of datasets, or a file of questions -> the held-out questions of an evaluation, and what was trained on."""
 
 from __future__ import annotations
 
@@ -10,43 +10,7 @@ from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
     from twin.release.questions import HeldOut
-    from twin.release.report import Model
     from twin.release.training import Training
-
-
-def side(text: str, option: str, kind: str) -> Model:
-    """`NAME=PIN` as a model: PIN is a folder (checked), FOLDER#sha256:... or sha256:...; without one it is not pinned.
-
-    Raises ReleaseError, TrainingError or DigestError.
-    """
-    from twin.release.report import Model
-
-    name, _, pin = text.partition("=")
-    if not name.strip():
-        raise ReleaseError(f"{option} {text!r}: give NAME=FOLDER or NAME=sha256:..., NAME being what the model server calls it")
-    return Model(name=name.strip(), digest=_digest(pin.strip(), kind), kind=kind)
-
-
-def folders_in(texts: Sequence[str]) -> dict[str, Path]:
-    """The folders in those of `texts` that are `NAME=FOLDER`, by name."""
-    named = [(name.strip(), pin.strip().partition("#")[0]) for name, _, pin in (text.partition("=") for text in texts)]
-    return {name: Path(pin) for name, pin in named if pin and not pin.startswith("sha256:")}
-
-
-def _digest(pin: str, kind: str) -> str:
-    if not pin or pin.startswith("sha256:"):
-        return pin
-    from twin.cli.model import pinned
-    from twin.errors import DigestError
-    from twin.model.base import folder_digest
-    from twin.model.folder import RECORD, verify
-
-    folder, wanted = pinned(pin)
-    foreign = kind == "base" and folder.is_dir() and not (folder / RECORD).is_file()  # a hub's own folder
-    found = folder_digest(folder) if foreign else str(verify(folder)["digest"])
-    if wanted and found != wanted:
-        raise DigestError(f"{folder}: is {found}, but {wanted} is asked for")
-    return found
 
 
 def read_datasets(folders: Sequence[Path]) -> tuple[Training, dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twin.cli.place import Place
 from twin.errors import ReleaseError, SettingsError
+from twin.records import Artifact
 
 if TYPE_CHECKING:
     from twin.documents.ports import DocumentStore, Fetcher
@@ -146,6 +147,17 @@ def adapters_folder(here: Place) -> Path:
     return here.folder / here.settings.adapters_folder if here.settings.adapters_folder else here.home / "adapters"
 
 
+def candidate(here: Place) -> Artifact | None:
+    """The adapter that a share of conversations is answered by, where `canary` gives it one. Raises SettingsError."""
+    s = here.settings
+    if not s.canary:
+        return None
+    try:
+        return Artifact.parse(s.canary_adapter)
+    except ValueError as exc:
+        raise SettingsError(f"canary is {s.canary}, which needs canary_adapter, a pin: {exc}") from exc
+
+
 def release(here: Place) -> Release | None:
     """What release.yaml pins; None where there is none yet. Raises ReleaseError naming every mistake in it."""
     file = here.folder / here.settings.release_file
@@ -170,4 +182,5 @@ def keys(here: Place) -> Keys:
     """The gateway's keys."""
     from twin.drivers.keys import Keys
 
-    return Keys(here.home / "keys.json")
+    s = here.settings
+    return Keys(here.folder / s.keys_file if s.keys_file else here.home / "keys.json")

@@ -12,6 +12,7 @@ import itertools
 import os
 import posixpath
 import re
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
@@ -29,12 +30,34 @@ _MARK = re.compile(r"^Rolls-back: ([0-9a-f]{40})$", re.MULTILINE)
 _PROMOTES = re.compile(r"^Promotes: ([0-9a-f]{40})$", re.MULTILINE)
 _REVERT = re.compile(r"^This reverts commit ([0-9a-f]{40})\b", re.MULTILINE)
 _ADDED = re.compile(r"-+|((co-authored|signed-off|reviewed|approved)-by: .*\n?)+|see merge request \S+", re.IGNORECASE)
+_NO_GIT = "git is not installed; releases are commits, so install it"
 _REMEDIES = (
     (r"Author identity unknown|empty ident|tell me who you are", "set user.name and user.email with git config"),
     (r"Authentication failed|could not read (Username|Password)|Permission denied|error: 40[13]", "check git's credentials"),
     (r"not a git repository", "releases are commits: run this in a clone of the twin's repository"),
     (r"Could not resolve host|Could not connect|Connection|unable to access|does not appear", "check the remote's address"),
 )
+
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.|/|[\w.-]+@[\w.-]+:", re.IGNORECASE)
+
+
+def is_address(remote: str) -> bool:
+    """Whether `remote` is where a repository is, rather than the name of a clone's remote."""
+    return bool(_ADDRESS.match(remote))
+
+
+def objects_alone(folder: Path) -> Path:
+    """A repository at `folder` without files, in which releases can be written. Raises ReleaseError."""
+    try:
+        ran = subprocess.run(
+            ["git", "init", "--quiet", "--bare", str(folder)], capture_output=True, env=_environment(""), check=False
+        )
+    except FileNotFoundError as exc:
+        raise ReleaseError(_NO_GIT) from exc
+    if ran.returncode:
+        raise ReleaseError(f"git init: {_words(ran.stderr)}")
+    return folder
 
 
 class GitWork:
@@ -169,7 +192,7 @@ class GitWork:
                 env=_environment(index),
             )  # fmt: skip
         except FileNotFoundError as exc:
-            raise ReleaseError("git is not installed; releases are commits, so install it") from exc
+            raise ReleaseError(_NO_GIT) from exc
         try:
             out, err = await asyncio.wait_for(process.communicate(data), self._timeout)
         except TimeoutError as exc:

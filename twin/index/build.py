@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from twin.errors import EmbedderMismatchError
 from twin.index.chunk import Limits, chunk, embedded_text
+from twin.index.part import WHOLE, Part
 from twin.index.plan import Plan, plan
 from twin.index.ports import Documents, Embedder, IndexStore
 from twin.index.sweep import sweep
@@ -80,9 +81,10 @@ async def build(
     limits: Limits,
     cleaning: str,
     on_progress: OnProgress | None = None,
+    part: Part = WHOLE,
     allow_mass_delete: bool = False,
 ) -> BuildReport:
-    """Bring the index of this recipe up to date with `documents`, making it when it is not there.
+    """Bring the index of this recipe up to date with `documents`, or `part` of it, making it when it is not there.
 
     Raises IndexStoreError, EmbeddingError or StoreError; what was written by then stays and is not done again. Raises
     MassDeletionError, and has changed nothing, when most of the index is of documents that the store does not know.
@@ -90,16 +92,16 @@ async def build(
     started = time.monotonic()
     tell = on_progress or (lambda *_: None)
     info = await store.create(spec_of(embedder, limits, cleaning))
-    todo = await plan(documents, store, info, allow_mass_delete=allow_mass_delete)
-    report, total = BuildReport(info.name, layout=info.layout), todo.documents + todo.gone
+    todo = await plan(documents, store, info, part=part, allow_mass_delete=allow_mass_delete)
+    report, total = BuildReport(info.name, layout=info.layout), (todo.documents + todo.gone) // part.of
     tell(report, total)
     if todo.strange:
         report = await _adopt(documents, store, info, todo, report)
     total += report.gone
     for source, after in todo.after.items():
-        async with aclosing(_batches(documents, source, after, clean, limits)) as batches:
+        async with aclosing(_batches(documents, source, after, part, clean, limits)) as batches:
             async for batch in batches:
-                report = await _apply(batch, store, embedder, report)
+                report = await _apply(batch, part, store, embedder, report)
                 tell(report, total)
     if report.written or report.removed:
         await store.optimize(info.name)
@@ -113,13 +115,14 @@ async def planned(
     *,
     limits: Limits,
     cleaning: str,
+    part: Part = WHOLE,
     allow_mass_delete: bool = False,
 ) -> Plan:
     """What `build` would do; writes nothing, and raises what it would raise before it wrote anything."""
     spec = spec_of(embedder, limits, cleaning)
     there = (one for one in await store.list() if one.name == spec.name)
     info = next(there, IndexInfo(name=spec.name, spec=spec, chunks=0, live=False, created=""))
-    return await plan(documents, store, info, allow_mass_delete=allow_mass_delete)
+    return await plan(documents, store, info, part=part, allow_mass_delete=allow_mass_delete)
 
 
 async def _adopt(documents: Documents, store: IndexStore, info: IndexInfo, todo: Plan, report: BuildReport) -> BuildReport:
@@ -132,40 +135,43 @@ async def _adopt(documents: Documents, store: IndexStore, info: IndexInfo, todo:
     return replace(report, gone=gone, removed=removed)
 
 
-async def _batches(documents: Documents, source: str, after: int, clean: Clean, limits: Limits) -> AsyncGenerator[_Batch, None]:
+async def _batches(
+    documents: Documents, source: str, after: int, part: Part, clean: Clean, limits: Limits
+) -> AsyncGenerator[_Batch, None]:
     batch = _Batch(source)
     async for change in documents.changes(source, after):
-        _add(batch, change, clean, limits)
+        batch.revision = change.revision
+        if part.takes(change.id):
+            _add(batch, change, clean, limits)
         if batch.full():
             yield batch
             batch = _Batch(source)
-    if batch.documents:
+    if batch.revision:
         yield batch
 
 
 def _add(batch: _Batch, change: Change, clean: Clean, limits: Limits) -> None:
     batch.documents.append(change.id)
-    batch.revision = change.revision
     if change.document is None:
         batch.gone += 1
     else:
         batch.chunks += chunk(clean(change.document), limits)
 
 
-async def _apply(batch: _Batch, store: IndexStore, embedder: Embedder, report: BuildReport) -> BuildReport:
+async def _apply(batch: _Batch, part: Part, store: IndexStore, embedder: Embedder, report: BuildReport) -> BuildReport:
     before = {one.id: one for chunks in (await store.stored(report.index, batch.documents)).values() for one in chunks.values()}
     wanted = {one.id: one for one in batch.chunks}
     fresh = [one for one in wanted.values() if one.id not in before or embedded_text(before[one.id]) != embedded_text(one)]
     embedded = {one.id for one in fresh}
     moved = [one for one in wanted.values() if one.id not in embedded and before[one.id] != one]
     stale = [key for key in before if key not in wanted]
-    for part in _parts(fresh):
-        await store.write(report.index, part, await embedder.embed([embedded_text(one) for one in part]))
+    for some in _parts(fresh):
+        await store.write(report.index, some, await embedder.embed([embedded_text(one) for one in some]))
     if moved:
         await store.update(report.index, moved)
     if stale:
         await store.remove(report.index, stale)
-    await store.mark(report.index, revisions={batch.source: batch.revision})
+    await store.mark(report.index, revisions={batch.source if part == WHOLE else part.key(batch.source): batch.revision})
     return replace(
         report,
         documents=report.documents + len(batch.documents) - batch.gone,

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from twin.errors import MassDeletionError
+from twin.index.part import WHOLE, Part, seen
 from twin.index.ports import Documents, IndexStore
 from twin.index.sweep import lost
 from twin.records import IndexInfo
@@ -38,12 +39,18 @@ class Plan:
     after: Mapping[str, int]
 
 
-async def plan(documents: Documents, store: IndexStore, info: IndexInfo, *, allow_mass_delete: bool = False) -> Plan:
-    """What has to be done to bring the index `info` up to date. Raises MassDeletionError, StoreError or IndexStoreError."""
+async def plan(
+    documents: Documents, store: IndexStore, info: IndexInfo, *, part: Part = WHOLE, allow_mass_delete: bool = False
+) -> Plan:
+    """What has to be done to bring `part` of the index `info` up to date; the counts are of all parts.
+
+    Raises MassDeletionError, StoreError or IndexStoreError.
+    """
     identity, revisions = await documents.identity(), await documents.revisions()
-    strange = info.store != identity or any(seen > revisions.get(name, 0) for name, seen in info.revisions.items())
-    seen = {} if strange else info.revisions
-    after = {name: seen.get(name, 0) for name, last in sorted(revisions.items()) if last > seen.get(name, 0)}
+    known = seen(info.revisions, part)
+    strange = info.store != identity or any(revision > revisions.get(name, 0) for name, revision in known.items())
+    known = {} if strange else known
+    after = {name: known.get(name, 0) for name, last in sorted(revisions.items()) if last > known.get(name, 0)}
     counts = [await documents.count_changes(name, revision) for name, revision in after.items()]
     changed, gone = sum(live for live, _ in counts), sum(buried for _, buried in counts)
     passages, many = await _lost(documents, store, info.name) if strange and info.chunks else (0, False)

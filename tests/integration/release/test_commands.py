@@ -157,8 +157,10 @@ async def test_bad_input_is_one_line_with_the_thing_at_fault(folder: Path, serve
     assert "serves no 'other' but good, bad" in await said(
         "evaluate", "--candidate=other", f"--running={BAD}", "--dataset", "dataset", "--plain"
     )
-    assert "give either --running" in await said("evaluate", f"--candidate={GOOD}", "--dataset", "dataset")
-    assert "give NAME=FOLDER" in await said("evaluate", "--candidate==x", f"--base={BAD}", "--dataset", "dataset")
+    assert "give it as --base NAME=PIN" in await said("evaluate", f"--candidate={GOOD}", "--dataset", "dataset")
+    both = (f"--running={BAD}", f"--base={BAD}")
+    assert "not both" in await said("evaluate", f"--candidate={GOOD}", *both, "--dataset", "dataset")
+    assert "give [NAME=]FOLDER" in await said("evaluate", "--candidate==x", f"--base={BAD}", "--dataset", "dataset")
     assert "twin.json" in await said("evaluate", f"--candidate={GOOD}=nowhere", f"--base={BAD}", "--dataset", "dataset")
     assert "holds no dataset" in await said("evaluate", f"--candidate={GOOD}", f"--base={BAD}", "--dataset", "nowhere")
     assert "judge_url" in await said(*pair(GOOD, BAD, "--judge"), status=2)

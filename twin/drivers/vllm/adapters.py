@@ -7,6 +7,7 @@ neither can get the other's. Knows no release and no schedule: whoever calls it 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from twin.model.samples import DAY, Sample, read_samples
 from twin.records import Artifact
 
 DIGITS = 12  # of a digest, in names and folders
+_SERVED = re.compile(rf"adapter-[0-9a-f]{{{DIGITS}}}")
 
 
 class Store(Protocol):
@@ -47,6 +49,11 @@ def served_name(digest: str) -> str:
     return f"adapter-{digest.removeprefix(PREFIX)[:DIGITS]}"
 
 
+def is_served_name(name: str) -> bool:
+    """Whether `name` is one that a digest makes, so that its adapter can be had again."""
+    return _SERVED.fullmatch(name) is not None
+
+
 async def fetched(artifact: Artifact, store: Store, folder: Path) -> Path:
     """The adapter's folder below `folder`, named after its digest, verified. Raises ArtifactError and TrainingError."""
     here = folder / artifact.digest.removeprefix(PREFIX)[:DIGITS]
@@ -57,10 +64,13 @@ async def fetched(artifact: Artifact, store: Store, folder: Path) -> Path:
 
 
 class Adapters:
-    """The adapters of one vLLM. `folder` is where they are put; the server must see it under the same path."""
+    """The adapters of one vLLM. `folder` is where they are put; the server must see it under the same path.
 
-    def __init__(self, models: Models, store: Store, folder: Path) -> None:
-        self._models, self._store, self._folder = models, store, folder
+    Without `load` it is another one, beside the server, who has them loaded: `twin.drivers.vllm.follow`.
+    """
+
+    def __init__(self, models: Models, store: Store, folder: Path, *, load: bool = True) -> None:
+        self._models, self._store, self._folder, self._load = models, store, folder, load
         self._samples: dict[str, list[Sample]] = {}
 
     async def settle(self, wanted: Wanted) -> tuple[str, ...]:
@@ -70,8 +80,10 @@ class Adapters:
             here = next((one for one in served if one.name == wanted.name and one.parent), None)
             if here is None or wanted.name not in self._samples:
                 folder = await self._checked(wanted, served)
-                if here is None:
+                if here is None and self._load:
                     await self._models.load(wanted.name, folder)
+                elif here is None:
+                    return (f"the model server does not serve {wanted.name} yet: `twin model follow` beside it loads it",)
             return await self._rendered(wanted.name)
         except TwinError as exc:
             return (str(exc),)
