@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.build import binary
+from tools.charts.environments import FIXTURES
 from tools.charts.schemas import schemas
-from tools.render import ROOT
 
-POLICIES = ROOT / "tests" / "charts" / "policies"
+POLICIES = FIXTURES / "policies"
+RELEASE = FIXTURES / "release.yaml"
 
 
 def refused_by_schema(rendered: str, version: str) -> list[str]:
@@ -33,10 +34,10 @@ def refused_by_schema(rendered: str, version: str) -> list[str]:
     ]
 
 
-def refused_by_policy(rendered: str, policies: Path = POLICIES) -> list[str]:
+def refused_by_policy(rendered: str, release: Path = RELEASE) -> list[str]:
     """What our policies refuse in all that is rendered together, a line each."""
     command = [str(binary("conftest")), "test", "--combine", "--all-namespaces", "--no-color", "--output", "json"]
-    command += ["--parser", "yaml", "--policy", str(policies), "-"]
+    command += ["--parser", "yaml", "--policy", str(POLICIES), "--data", str(release), "-"]
     done = subprocess.run(command, input=rendered, capture_output=True, text=True, check=False)
     try:
         results = json.loads(done.stdout)
