@@ -19,8 +19,9 @@ TWIN_PORT: "8400"
 TWIN_HOME: /work
 TWIN_KEYS_FILE: /keys/keys.json
 TWIN_QDRANT_URL: {{ .Values.qdrantUrl | quote }}
-{{- with .Values.modelUrl }}
-TWIN_MODEL_URL: {{ . | quote }}
+{{- $quotes := and .Values.release (not (.Values.release | default dict).model) -}}
+{{- if and .Values.modelUrl (not $quotes) }}
+TWIN_MODEL_URL: {{ .Values.modelUrl | quote }}
 TWIN_LOAD_ADAPTERS: "false"
 {{- end }}
 TWIN_DRAIN_TIMEOUT: {{ .Values.drainSeconds | quote }}
