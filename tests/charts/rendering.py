@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from tools.charts import helm
 from tools.charts.environments import CHARTS, FIXTURES
 
@@ -13,17 +15,23 @@ ADDONS = ("keda.sh", "monitoring.coreos.com", "gateway.networking.k8s.io")
 
 
 class Render:
-    """What one chart makes of `sets` (dotted values), with a release or before the first, without the APIs in `without`."""
+    """What one chart makes of `sets` (dotted values), with the sample release, another or none, without the APIs in `without`."""
 
     def __init__(
-        self, chart: str, sets: Mapping[str, Any] | None = None, *, release: bool = True, without: tuple[str, ...] = ()
-    ):
+        self,
+        chart: str,
+        sets: Mapping[str, Any] | None = None,
+        *,
+        release: bool | Mapping[str, Any] = True,
+        without: tuple[str, ...] = (),
+    ) -> None:
+        other = {} if isinstance(release, bool) else {"release": release}
         self.text = helm.template(
             CHARTS / chart,
             chart,
             namespace="twin-staging",
-            values=[RELEASE] if release else [],
-            sets=sets,
+            values=[RELEASE] if release is True else [],
+            sets={**other, **(sets or {})},
             has=helm.apis(without),
         )
         self.objects = {(one["kind"], one["metadata"]["name"]): one for one in helm.objects(self.text)}
@@ -45,6 +53,12 @@ class Render:
         found = [one for one in (*pod.get("initContainers", ()), *pod["containers"]) if name in {"", one["name"]}]
         assert found, name
         return found[0]
+
+
+def released(*without: str) -> dict[str, Any]:
+    """The sample release, less some of its parts."""
+    found = yaml.safe_load(RELEASE.read_text())["release"]
+    return {name: part for name, part in found.items() if name not in without}
 
 
 def env(container: Mapping[str, Any]) -> dict[str, Any]:
