@@ -25,9 +25,7 @@ PACKAGES = {
     "gitleaks": ("github.com/zricethezav/gitleaks/v8", "-X github.com/zricethezav/gitleaks/v8/version.Version=v8.30.1"),
     "helm": (
         "helm.sh/helm/v3/cmd/helm",
-        "-X helm.sh/helm/v3/internal/version.version=v3.19.0 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1"
-        " -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34 -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1"
-        " -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=34",
+        "-X helm.sh/helm/v3/internal/version.version=v3.19.0",
     ),
     "helm-docs": ("github.com/norwoodj/helm-docs/cmd/helm-docs", "-X main.version=v1.14.2"),
     "kubeconform": ("github.com/yannh/kubeconform/cmd/kubeconform", "-X main.version=v0.8.0"),

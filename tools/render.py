@@ -15,7 +15,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tree: rendered by `make render` -->", "<!-- end of tree -->"
 ROOMS = {  # rooms that are no Python package, in the words of their own first line of documentation
-    "tests": "unit, integration, doubles and bench",
+    "charts": "what Kubernetes is given: vllm, qdrant, rag-gateway, monitoring",
+    "tests": "unit, integration, charts, doubles and bench",
     "docs": "guides, decisions, benchmarks, and references of commands and settings",
 }
 SETTINGS_HEAD = """# Settings

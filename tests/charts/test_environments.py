@@ -7,7 +7,7 @@ import pytest
 from tools.charts import helm
 from tools.charts.__main__ import render
 from tools.charts.conform import refused_by_policy, refused_by_schema
-from tools.charts.environments import ENVIRONMENTS, charts, components, differences, value_files
+from tools.charts.environments import ENVIRONMENTS, charts, components, differences, overriding, value_files
 
 EACH = [pytest.param(one, id=f"{one.name}-{one.environment}") for one in components()]
 
@@ -34,11 +34,14 @@ def test_rendering_twice_gives_the_same(component):
 
 
 def test_no_environment_overrides_the_release():
-    from yaml import safe_load
+    assert overriding(differences()) == []
 
-    files = [path for name in ENVIRONMENTS for path in (differences() / f"{name}.yaml", *(differences() / name).glob("*.yaml"))]
-    assert files
-    assert [str(path) for path in files if "release" in (safe_load(path.read_text()) or {})] == []
+
+def test_an_environment_that_overrides_the_release_is_named(tmp_path):
+    (tmp_path / "production").mkdir()
+    (tmp_path / "production.yaml").write_text("global: {environment: production}\n")
+    (tmp_path / "production" / "vllm.yaml").write_text("replicaCount: 1\nrelease: {id: 2026-11-20.1}\n")
+    assert overriding(tmp_path) == ["production/vllm.yaml"]
 
 
 def test_the_release_is_the_last_of_the_value_files(tmp_path):

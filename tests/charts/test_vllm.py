@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.charts.rendering import Render, env, released
 from tools.charts.helm import HelmError
+from tools.render import ROOT
 from twin.drivers.vllm.launch import Launch
 
 CHART = "vllm"
@@ -40,7 +42,13 @@ def test_before_the_first_release_the_values_say_what_is_served_and_nothing_is_f
     assert "--chat-template" not in words_of(render)
     assert "initContainers" not in render.pod("Deployment")
     with pytest.raises(HelmError, match=r"model\.base is empty"):
-        Render(CHART, release=False)
+        Render(CHART, {"model.base": ""}, release=False)
+
+
+def test_before_the_first_release_the_base_is_one_that_a_recipe_trains():
+    recipe = yaml.safe_load((ROOT / "recipes" / "qwen-2.5-0.5b-lora.yaml").read_text())["base"]
+    render = Render(CHART, release=False)
+    assert (option(render, "--model"), option(render, "--revision")) == (recipe["name"], recipe["revision"])
 
 
 def test_a_release_without_a_model_serves_the_base_alone():
@@ -212,7 +220,7 @@ def test_a_load_of_twenty_minutes_is_survived(plain):
 
 def test_running_answers_have_their_time_before_vllm_is_told_to_stop(plain):
     command = plain.container("Deployment", "vllm")["lifecycle"]["preStop"]["exec"]["command"]
-    assert plain.pod("Deployment")["terminationGracePeriodSeconds"] > float(command[-1])
+    assert plain.pod("Deployment")["terminationGracePeriodSeconds"] > float(command[2])
 
 
 # --- scaling ---

@@ -9,7 +9,16 @@ from pathlib import Path
 from tools.build import BuildError
 from tools.charts import docs, helm
 from tools.charts.conform import wrong
-from tools.charts.environments import CHARTS, ENVIRONMENTS, FIXTURES, Component, components, value_files
+from tools.charts.environments import (
+    CHARTS,
+    ENVIRONMENTS,
+    FIXTURES,
+    Component,
+    components,
+    differences,
+    overriding,
+    value_files,
+)
 from tools.charts.schemas import schemas
 from tools.render import ROOT
 
@@ -26,7 +35,9 @@ def render(component: Component, kubernetes: str, release: Path | None = RELEASE
 
 def check(paths: list[str]) -> int:
     """Say what is wrong with every chart in both environments and with plain YAML, or with what is named alone."""
-    failed = 0
+    failed = len(overrides := overriding(differences()))
+    for name in overrides:
+        print(f"{name}: overrides the release: take its `release` out")
     for title, rendered in _all(paths):
         found = [rendered.removeprefix("!")] if rendered.startswith("!") else wrong(rendered, helm.KUBERNETES)
         failed += bool(found)
@@ -38,7 +49,7 @@ def _all(paths: list[str]) -> list[tuple[str, str]]:
     wanted = {Path(path).resolve() for path in paths}
     found = [(f"{one.name} in {one.environment}", _rendered(one)) for one in components() if not wanted or one.chart in wanted]
     folders = [one for one in sorted(wanted or {ROOT / name for name in PLAIN}) if one.is_dir() and one.parent != CHARTS]
-    return found + [(str(folder.relative_to(ROOT)), plain(folder)) for folder in folders]
+    return found + [(str(folder), plain(folder)) for folder in folders]
 
 
 def _rendered(component: Component) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from tools.render import ROOT
 
 CHARTS = ROOT / "charts"
@@ -43,6 +45,12 @@ def differences() -> Path:
     """The folder of the environments' own values: Argo CD's, or the tests' while there is none."""
     own = ROOT / "argocd" / "envs"
     return own if own.is_dir() else FIXTURES / "envs"
+
+
+def overriding(folder: Path) -> list[str]:
+    """The value files below `folder` that would say what a release says, and so undo a promotion or a rollback."""
+    files = sorted(folder.rglob("*.yaml"))
+    return [str(path.relative_to(folder)) for path in files if "release" in (yaml.safe_load(path.read_text("utf-8")) or {})]
 
 
 def value_files(component: Component, release: Path | None) -> Sequence[Path]:

@@ -1,4 +1,4 @@
-"""A Qdrant's address -> exit status 0 when a new collection keeps a point and finds it again. For `helm test`.
+"""A Qdrant's address -> exit status 0 when a new collection like a twin's keeps a point and finds it again. For `helm test`.
 
 Standard library only: it runs in whatever image the chart is given.
 """
@@ -15,17 +15,20 @@ from typing import Any
 
 NAME = f"helm-test-{os.environ.get('HOSTNAME', 'here')}"
 SECONDS = 30
+VECTOR = [0.1, 0.2, 0.3, 0.4]
+LIKE_A_TWINS = {"vectors": {"dense": {"size": 4, "distance": "Cosine"}}, "sparse_vectors": {"bm25": {"modifier": "idf"}}}
 
 
 def main() -> int:
     """Make it, write, look, and drop it whatever happened."""
     address = sys.argv[1]
     try:
-        told(address, "PUT", f"/collections/{NAME}", {"vectors": {"size": 4, "distance": "Cosine"}})
+        told(address, "PUT", f"/collections/{NAME}", LIKE_A_TWINS)
         try:
-            points = [{"id": 7, "vector": [0.1, 0.2, 0.3, 0.4], "payload": {"said": "kept"}}]
+            points = [{"id": 7, "vector": {"dense": VECTOR}, "payload": {"said": "kept"}}]
             told(address, "PUT", f"/collections/{NAME}/points?wait=true", {"points": points})
-            query = {"query": [0.1, 0.2, 0.3, 0.4], "limit": 1, "with_payload": True}
+            legs = [{"query": VECTOR, "using": "dense", "limit": 1}]
+            query = {"prefetch": legs, "query": {"rrf": {"k": 60}}, "limit": 1, "with_payload": True}
             found = told(address, "POST", f"/collections/{NAME}/points/query", query)["points"]
         finally:
             told(address, "DELETE", f"/collections/{NAME}")

@@ -1,6 +1,7 @@
-"""Seconds -> ends when vLLM has answered all that it was asked, or when they are over. Run before vLLM is told to stop.
+"""Seconds and vLLM's address -> ends when vLLM has answered all that it was asked, or when they are over.
 
-Standard library only. First it waits: for some seconds load balancers still send requests to a pod that is to go.
+Run before vLLM is told to stop; standard library only. First it waits: for some seconds load
+balancers still send requests to a pod that is to go.
 """
 # ruff: noqa: INP001, T201 - a script that prints, and no package
 
@@ -11,7 +12,6 @@ import sys
 import time
 import urllib.request
 
-ADDRESS = "http://127.0.0.1:8000/metrics"
 FORGOTTEN = 10.0  # seconds until nobody sends anything more
 EVERY = 1.0
 COUNT = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
@@ -19,18 +19,19 @@ COUNT = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{[^}]*\})? (\S+)$
 
 def main() -> int:
     """Wait. What cannot be asked has nothing to end."""
-    until = time.monotonic() + float(sys.argv[1])
+    seconds, address = sys.argv[1:]
+    until = time.monotonic() + float(seconds)
     time.sleep(min(FORGOTTEN, max(0.0, until - time.monotonic())))
-    while time.monotonic() < until and (left := unanswered()):
+    while time.monotonic() < until and (left := unanswered(address)):
         print(f"{left:g} requests are being answered", flush=True)
         time.sleep(EVERY)
     return 0
 
 
-def unanswered() -> float:
+def unanswered(address: str) -> float:
     """Requests that run or wait."""
     try:
-        with urllib.request.urlopen(ADDRESS, timeout=5) as reply:
+        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as reply:  # noqa: S310 - its own pod
             return sum(map(float, COUNT.findall(reply.read().decode())))
     except OSError:
         return 0.0
