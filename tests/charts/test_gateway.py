@@ -65,9 +65,9 @@ def test_sources_are_there_where_they_are_given(plain):
 def test_settings_are_such_as_twin_reads(tmp_path):
     sets = {"settings": {"passages": 8, "rerank": "sentences", "crawl_max_bytes": 20000000, "crawl_delay": 0.5, "expand": 2}}
     data = settings_of(Render(CHART, sets | {"global.bucket": "twin", "drainSeconds": 40}))
-    known = {name: value for name, value in data.items() if name not in {"TWIN_KEYS_FILE", "TWIN_LOAD_ADAPTERS", "AWS_REGION"}}
-    found = load(tmp_path, known)
+    found = load(tmp_path, data)
     assert (found.passages, found.rerank, found.crawl_max_bytes, found.crawl_delay) == (8, "sentences", 20000000, 0.5)
+    assert (found.keys_file, found.load_adapters) == ("/keys/keys.json", False)
     assert (found.host, found.port, found.drain_timeout, found.artifacts_url) == ("0.0.0.0", 8400, 40, "s3://twin/artifacts")
 
 

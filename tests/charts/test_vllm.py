@@ -9,6 +9,7 @@ from tests.charts.rendering import Render, env, released
 from tools.charts.helm import HelmError
 from tools.render import ROOT
 from twin.drivers.vllm.launch import Launch
+from twin.settings import load
 
 CHART = "vllm"
 BASE = {"model.base": "org/base"}
@@ -117,6 +118,16 @@ def test_the_sidecar_sees_the_release_without_a_restart_and_makes_the_pod_ready(
     assert env(sidecar)["TWIN_ADAPTERS_FOLDER"] == "/adapters"
     assert sidecar["readinessProbe"]["exec"]["command"] == ["test", "-f", "/adapters/ready"]
     assert sidecar["image"] == released()["images"]["gateway"]
+
+
+def test_the_sidecars_variables_are_such_as_twin_reads(tmp_path):
+    candidate = "s3://bucket/c.json#sha256:" + "9" * 64
+    sets = {"global": {"bucket": "twin", "region": "eu-central-1", "canary": {"share": 10, "adapter": candidate}}}
+    for name in ("adapters", "chat-template"):
+        given = env(Render(CHART, sets).container("Deployment", name))
+        found = load(tmp_path, {key: value for key, value in given.items() if isinstance(value, str)})
+        assert (found.adapters_folder, found.artifacts_url) == ("/adapters", "s3://twin/artifacts")
+        assert (found.canary, found.canary_adapter) == (10, candidate)
 
 
 def test_vllm_reads_adapters_from_the_folder_that_the_sidecar_writes(plain):

@@ -16,7 +16,7 @@ from tools.charts.environments import CHARTS
 SHARED = CHARTS / "shared"
 OWN = "values.schema.in.json"
 SET_BY_CHART = {  # settings that a chart itself decides
-    "adapters_folder", "drain_timeout", "home", "host", "keys_file", "load_adapters", "model_url", "port", "release_file",
+    "adapters_folder", "canary", "canary_adapter", "drain_timeout", "home", "host", "keys_file", "load_adapters", "model_url", "port", "release_file",
     "sources",
 }  # fmt: skip
 

@@ -63,6 +63,23 @@ imagePullSecrets:
 {{- .Values.serviceAccount.name | default .Release.Name -}}
 {{- end }}
 
+{{- /* Settings that an environment gives to all charts: where artifacts are kept, and a candidate beside the release. */ -}}
+{{- define "twin.environmentSettings" -}}
+{{- with .Values.global.bucket }}
+TWIN_ARTIFACTS_URL: s3://{{ . }}/artifacts
+{{- end }}
+{{- with .Values.global.s3Endpoint }}
+TWIN_S3_ENDPOINT: {{ . | quote }}
+{{- end }}
+{{- with .Values.global.region }}
+AWS_REGION: {{ . }}
+{{- end }}
+{{- with .Values.global.canary }}
+TWIN_CANARY: {{ .share | quote }}
+TWIN_CANARY_ADAPTER: {{ .adapter | quote }}
+{{- end }}
+{{- end }}
+
 {{- /* The file release.yaml as `twin` reads it. */ -}}
 {{- define "twin.releaseFile" -}}
 {{- toYaml (dict "release" .Values.release) -}}

@@ -25,13 +25,5 @@ TWIN_MODEL_URL: {{ .Values.modelUrl | quote }}
 TWIN_LOAD_ADAPTERS: "false"
 {{- end }}
 TWIN_DRAIN_TIMEOUT: {{ .Values.drainSeconds | quote }}
-{{- with .Values.global.bucket }}
-TWIN_ARTIFACTS_URL: s3://{{ . }}/artifacts
-{{- end }}
-{{- with .Values.global.s3Endpoint }}
-TWIN_S3_ENDPOINT: {{ . | quote }}
-{{- end }}
-{{- with .Values.global.region }}
-AWS_REGION: {{ . }}
-{{- end }}
+{{ include "twin.environmentSettings" . }}
 {{- end }}

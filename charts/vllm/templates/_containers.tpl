@@ -37,14 +37,8 @@ env:
   - {name: TWIN_HOME, value: /tmp/twin}
   - {name: TWIN_ADAPTERS_FOLDER, value: /adapters}
   - {name: TWIN_MODEL_URL, value: http://127.0.0.1:8000/v1}
-  {{- with .Values.global.bucket }}
-  - {name: TWIN_ARTIFACTS_URL, value: s3://{{ . }}/artifacts}
-  {{- end }}
-  {{- with .Values.global.s3Endpoint }}
-  - {name: TWIN_S3_ENDPOINT, value: {{ . | quote }}}
-  {{- end }}
-  {{- with .Values.global.region }}
-  - {name: AWS_REGION, value: {{ . }}}
+  {{- range $name, $value := include "twin.environmentSettings" . | fromYaml }}
+  - {name: {{ $name }}, value: {{ $value | quote }}}
   {{- end }}
   {{- include "twin.secretEnv" . | trim | nindent 2 }}
 resources:
