@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tree: rendered by `make render` -->", "<!-- end of tree -->"
 ROOMS = {  # rooms that are no Python package, in the words of their own first line of documentation
-    "charts": "what Kubernetes is given: vllm, qdrant, rag-gateway, monitoring",
+    "charts": "what Kubernetes is given: mongodb, qdrant, vllm, rag-gateway, monitoring",
     "tests": "unit, integration, charts, doubles and bench",
     "docs": "guides, decisions, benchmarks, and references of commands and settings",
 }

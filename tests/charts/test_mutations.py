@@ -1,6 +1,6 @@
 """Mistakes that somebody could make in a template or in values: each is caught by the API's schemas, by a policy or by the values.
 
-A mistake is a word of a template that becomes another. None may be caught by accident: without it, the same render is clean.
+A mistake is a word of a template that becomes another, in an environment of the tests' own. None may be caught by accident: without it, the same render is clean.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import yaml
 from tests.charts.rendering import RELEASE
 from tools.charts import helm
 from tools.charts.conform import wrong
-from tools.charts.environments import CHARTS, Component, value_files
+from tools.charts.environments import CHARTS, FIXTURES, Component, value_files
 from tools.charts.helm import HelmError
 
 
@@ -101,7 +101,7 @@ def found(chart: str, folder, *, mistake: Mistake | None = None) -> list[str]:
         text = (copy / mistake.file).read_text()
         assert mistake.old in text, f"{mistake.file} has no longer what the mistake is made in"
         (copy / mistake.file).write_text(text.replace(mistake.old, mistake.new))
-    values = value_files(Component(chart, "production"), RELEASE)
+    values = value_files(Component(chart, "production"), RELEASE, FIXTURES / "envs")
     try:
         rendered = helm.template(copy, chart, namespace="twin-production", values=values)
     except HelmError as exc:

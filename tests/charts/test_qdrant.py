@@ -125,6 +125,12 @@ def test_outside_is_reached_only_for_snapshots(plain):
     assert not outside(Render(CHART, {"snapshots.storage": "local"}))
 
 
+def test_a_server_in_the_cluster_is_reached_where_it_is_named(plain):
+    rule = {"to": [{"podSelector": {"matchLabels": {"app": "s3"}}}], "ports": [{"port": 7070, "protocol": "TCP"}]}
+    assert rule not in plain("NetworkPolicy", "qdrant")["spec"]["egress"]
+    assert rule in Render(CHART, BUCKET | {"networkPolicy.egress": [rule]})("NetworkPolicy", "qdrant")["spec"]["egress"]
+
+
 def test_snapshots_without_a_bucket_are_refused():
     with pytest.raises(HelmError, match=r"snapshots\.bucket is empty"):
         Render(CHART)

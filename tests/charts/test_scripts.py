@@ -19,6 +19,7 @@ from tests.charts.rendering import Render
 from tests.doubles.model_server import ModelServer, Say, Status
 from tests.doubles.qdrant import QdrantDouble
 from tests.integration.gateway.scripted_gateway import RefusalError, ScriptedTwin, Served, Stream, passage
+from tests.servers import FerretDB
 from tests.unit.model import folders
 from tools.charts.environments import CHARTS
 from tools.render import ROOT
@@ -46,12 +47,29 @@ async def run(script: str, *words: str, cwd: Path | None = None, **variables: st
     return process.returncode or 0, said.decode()
 
 
-@pytest.mark.parametrize("chart", ["rag-gateway", "qdrant", "vllm"])
+@pytest.mark.parametrize("chart", ["mongodb", "qdrant", "vllm", "rag-gateway"])
 def test_the_script_in_the_cluster_is_the_file(chart):
     render = Render(chart, {"global.bucket": "b"})
     data = render("ConfigMap", f"{chart}-test")["data"]
     assert data == {name: (CHARTS / chart / "files" / name).read_text() for name in data}
     assert f"/test/{next(iter(data))}" in render("Pod")["spec"]["containers"][0]["command"]
+
+
+# --- mongodb ---
+
+
+async def test_a_document_is_written_found_and_dropped(tmp_path):
+    server = FerretDB(tmp_path).start()
+    try:
+        status, said = await run("mongodb/files/check.py", MONGODB_HOST=server.url(""))
+        assert (status, said) == (0, "found {'_id': 7, 'said': 'kept'}\n")
+        wrong = {"MONGODB_USERNAME": "ada", "MONGODB_PASSWORD": "wrong"}
+        status, said = await run("mongodb/files/check.py", MONGODB_HOST=server.url(""), **wrong)
+        assert status == 1
+        assert "refuses" in said
+        assert "wrong" not in said
+    finally:
+        server.stop()
 
 
 # --- rag-gateway ---

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Self
 
 import aiohttp
 
@@ -44,7 +45,7 @@ class Started:
         self.variables = render("ConfigMap", "rag-gateway-settings")["data"] | here
         self.folder = folder
 
-    async def __aenter__(self) -> Started:
+    async def __aenter__(self) -> Self:
         command = [Path(sys.executable).parent / "twin", *self.container["args"]]
         self.log = (self.folder / "log").open("wb")
         self.process = await asyncio.create_subprocess_exec(

@@ -12,6 +12,7 @@ from tools.render import ROOT
 
 CHARTS = ROOT / "charts"
 ENVIRONMENTS = ("staging", "production")
+OPTIONAL = {"mongodb"}  # in an environment that has a file of values for it
 FIXTURES = ROOT / "tests" / "charts"
 
 
@@ -37,8 +38,11 @@ def charts() -> list[str]:
 
 
 def components() -> list[Component]:
-    """Every chart in every environment."""
-    return [Component(name, environment) for environment in ENVIRONMENTS for name in charts()]
+    """Every chart in every environment that has it."""
+    every = [Component(name, environment) for environment in ENVIRONMENTS for name in charts()]
+    return [
+        one for one in every if one.name not in OPTIONAL or (differences() / one.environment / f"{one.name}.yaml").is_file()
+    ]
 
 
 def differences() -> Path:
@@ -53,8 +57,11 @@ def overriding(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in files if "release" in (yaml.safe_load(path.read_text("utf-8")) or {})]
 
 
-def value_files(component: Component, release: Path | None) -> Sequence[Path]:
-    """What stands over the chart's own values, later wins; the release last, so that nothing overrides it."""
-    folder, environment = differences(), component.environment
+def value_files(component: Component, release: Path | None, folder: Path | None = None) -> Sequence[Path]:
+    """What stands over the chart's own values, later wins; the release last, so that nothing overrides it.
+
+    `folder` holds the environments' differences; None: the repository's own.
+    """
+    folder, environment = folder or differences(), component.environment
     files = [folder / f"{environment}.yaml", folder / environment / f"{component.name}.yaml"]
     return [one for one in (*files, *([release] if release else ())) if one.is_file()]

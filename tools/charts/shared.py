@@ -16,8 +16,8 @@ from tools.charts.environments import CHARTS
 SHARED = CHARTS / "shared"
 OWN = "values.schema.in.json"
 SET_BY_CHART = {  # settings that a chart itself decides
-    "adapters_folder", "canary", "canary_adapter", "drain_timeout", "home", "host", "keys_file", "load_adapters", "model_url", "port", "release_file",
-    "sources",
+    "adapters_folder", "canary", "canary_adapter", "drain_timeout", "home", "host", "keys_file", "load_adapters", "model_url",
+    "port", "release_file", "sources",
 }  # fmt: skip
 
 
