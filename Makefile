@@ -30,6 +30,12 @@ test: .venv/.dev chromium ## Run every test that needs no cluster (TESTS=path na
 	@$(RUN)/python -m tools.build > /dev/null
 	@$(RUN)/pytest -n 2 --dist loadfile $(TESTS)
 
+.PHONY: charts-test
+charts-test: .venv/.dev ## Lint and render every chart, hold it to the API of Kubernetes and to the policies
+	@$(RUN)/python -m tools.build conftest helm helm-docs kubeconform promtool > /dev/null
+	@$(RUN)/python -m tools.charts fetch > /dev/null
+	@$(RUN)/pytest -n 2 --dist loadfile tests/charts
+
 ##@ Check, in the order of CI
 
 .PHONY: secrets
@@ -70,8 +76,9 @@ fix: .venv/.dev ## Format the code and mend what the linter can
 	@$(RUN)/ruff format .
 
 .PHONY: render
-render: .venv/.dev ## Write the rendered files again (references, README tree)
+render: .venv/.dev ## Write the rendered files again (references, README tree, what charts share)
 	@$(RUN)/python -m tools.render
+	@$(RUN)/python -m tools.charts docs
 
 .PHONY: lock
 lock: $(UV) ## Resolve uv.lock again
@@ -91,7 +98,7 @@ clean: ## Remove what is made in the tree: .venv, .twin, caches
 
 .PHONY: help
 help: ## Print this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up, nobody calls these by hand ---
 

@@ -17,8 +17,19 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PACKAGES = {
+    "conftest": (
+        "github.com/open-policy-agent/conftest",
+        "-X github.com/open-policy-agent/conftest/internal/commands.version=0.70.0",
+    ),
     "ferretdb": ("llm-twin/tools/ferretdb", ""),
     "gitleaks": ("github.com/zricethezav/gitleaks/v8", "-X github.com/zricethezav/gitleaks/v8/version.Version=v8.30.1"),
+    "helm": (
+        "helm.sh/helm/v3/cmd/helm",
+        "-X helm.sh/helm/v3/internal/version.version=v3.19.0",
+    ),
+    "helm-docs": ("github.com/norwoodj/helm-docs/cmd/helm-docs", "-X main.version=v1.14.2"),
+    "kubeconform": ("github.com/yannh/kubeconform/cmd/kubeconform", "-X main.version=v0.8.0"),
+    "promtool": ("github.com/prometheus/prometheus/cmd/promtool", "-X github.com/prometheus/common/version.Version=3.2.1"),
     "versitygw": ("github.com/versity/versitygw/cmd/versitygw", ""),
 }
 

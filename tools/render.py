@@ -1,4 +1,7 @@
-"""Writes the committed files that code renders, or with `--check` says which are stale: references and README's tree."""
+"""Writes the committed files that code renders, or with `--check` says which are stale.
+
+References of commands and settings, README's tree, and what charts share.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tree: rendered by `make render` -->", "<!-- end of tree -->"
 ROOMS = {  # rooms that are no Python package, in the words of their own first line of documentation
-    "tests": "unit, integration, doubles and bench",
+    "charts": "what Kubernetes is given: mongodb, qdrant, vllm, rag-gateway, monitoring",
+    "tests": "unit, integration, charts, doubles and bench",
     "docs": "guides, decisions, benchmarks, and references of commands and settings",
 }
 SETTINGS_HEAD = """# Settings
@@ -30,6 +34,7 @@ PACKAGES = (
     "twin/cli",
     "services/gateway",
     "tools",
+    "tools/charts",
 )
 
 
@@ -120,10 +125,17 @@ RENDERED: dict[str, Callable[[], str]] = {
 }
 
 
+def rendered() -> dict[str, Callable[[], str]]:
+    """Every rendered file and what renders it."""
+    from tools.charts import shared
+
+    return {**RENDERED, **shared.rendered()}
+
+
 def main() -> int:
     """Write, or check."""
     check = "--check" in sys.argv[1:]
-    stale = [name for name, render in RENDERED.items() if _write(ROOT / name, render(), check=check)]
+    stale = [name for name, render in rendered().items() if _write(ROOT / name, render(), check=check)]
     for name in stale:
         print(f"{name} is stale: run `make render` and commit it" if check else f"wrote {name}", file=sys.stderr)
     return 1 if check and stale else 0
