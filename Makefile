@@ -78,7 +78,7 @@ fix: .venv/.dev ## Format the code and mend what the linter can
 .PHONY: render
 render: .venv/.dev ## Write the rendered files again (references, README tree, what charts share)
 	@$(RUN)/python -m tools.render
-	@$(RUN)/python -m tools.charts docs
+	@$(RUN)/python -m tools.charts write
 
 .PHONY: lock
 lock: $(UV) ## Resolve uv.lock again

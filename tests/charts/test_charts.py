@@ -8,8 +8,9 @@ import pytest
 from yaml import safe_load
 
 from tools.build import binary
-from tools.charts import docs, helm
+from tools.charts import docs, golden, helm
 from tools.charts.environments import CHARTS, charts
+from tools.render import ROOT
 
 TEMPLATES = sorted(CHARTS.glob("*/templates/**/*.yaml"))
 RANDOM = re.compile(
@@ -23,9 +24,16 @@ def test_a_chart_passes_helms_lint(chart):
     assert "0 chart(s) failed" in said
 
 
-@pytest.mark.parametrize("chart", charts())
-def test_a_readme_is_what_its_values_say(chart):
-    assert chart not in docs.stale(), "run `make render`"
+WRITTEN = {**docs.files(), **golden.files()}
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_written_file_is_what_its_chart_renders(path):
+    assert path.read_text() == WRITTEN[path](), "run `make render`"
+
+
+def test_no_golden_render_is_left_of_what_is_gone():
+    assert set(golden.GOLDEN.rglob("*.yaml")) == set(golden.files())
 
 
 @pytest.mark.parametrize("chart", charts())

@@ -51,7 +51,7 @@ def test_the_release_is_the_last_of_the_value_files(tmp_path):
         assert value_files(component, release)[-1] == release
 
 
-def test_every_component_has_differences_in_every_environment():
+def test_differences_are_those_of_a_chart():
     names = {name: sorted(path.stem for path in (differences() / name).glob("*.yaml")) for name in ENVIRONMENTS}
     assert {name: [one for one in found if one not in charts()] for name, found in names.items()} == {
         name: [] for name in ENVIRONMENTS

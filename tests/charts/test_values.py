@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 import yaml
 
@@ -13,6 +14,7 @@ from tools.charts.environments import CHARTS, charts
 from tools.charts.helm import HelmError
 from twin.errors import ReleaseError
 from twin.release.reading import read
+from twin.release.release import Release
 
 PODS = [name for name in charts() if "podLabels" in (CHARTS / name / "values.yaml").read_text()]
 DIGEST = "sha256:" + "0" * 64
@@ -156,6 +158,15 @@ def test_a_broken_release_is_refused_by_field_as_twin_refuses_it(chart, what, tm
 def test_a_release_without_a_field_is_refused_by_its_name(chart, key, tmp_path):
     with pytest.raises(HelmError, match=key.split(".")[-1]):
         rendered(chart, changed(key, None), tmp_path)
+
+
+def test_charts_know_the_fields_of_a_release_that_twin_knows():
+    known = msgspec.json.schema(Release)["$defs"]
+    charts_know = json.loads((CHARTS / "shared" / "schema.json").read_text())["release"]["properties"]
+    assert set(charts_know) == set(known["Release"]["properties"])
+    for name, part in charts_know.items():
+        if "properties" in part:
+            assert set(part["properties"]) == set(known[name.capitalize()]["properties"]), name
 
 
 def test_the_sample_release_is_one():

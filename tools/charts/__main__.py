@@ -1,4 +1,4 @@
-"""`python -m tools.charts check|render|docs`: see `--help`."""
+"""`python -m tools.charts check|render|write|fetch`: see `--help`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tools.build import BuildError
-from tools.charts import docs, helm
+from tools.charts import docs, golden, helm
 from tools.charts.conform import wrong
 from tools.charts.environments import (
     CHARTS,
@@ -59,6 +59,19 @@ def _rendered(component: Component) -> str:
         return f"!{exc}"
 
 
+def write(*, check: bool) -> int:
+    """Write the READMEs and golden renders that are stale, or say which are."""
+    stale = [(path, made()) for path, made in {**docs.files(), **golden.files()}.items()]
+    stale = [(path, text) for path, text in stale if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path, text in stale:
+        name = path.relative_to(ROOT)
+        print(f"{name} is stale: run `make render` and commit it" if check else f"wrote {name}", file=sys.stderr)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return 1 if check and stale else 0
+
+
 def fetch() -> int:
     """Have the schemas of every version made, which takes a minute where none are kept."""
     for version in helm.KUBERNETES:
@@ -81,7 +94,8 @@ def main() -> int:
     rendering = commands.add_parser("render", help="print a component as Argo CD renders it")
     rendering.add_argument("environment", choices=ENVIRONMENTS)
     rendering.add_argument("component", choices=sorted(path.parent.name for path in CHARTS.glob("*/Chart.yaml")))
-    commands.add_parser("docs", help="write the charts' README files").add_argument("--check", action="store_true")
+    writing = commands.add_parser("write", help="write the charts' READMEs and golden renders")
+    writing.add_argument("--check", action="store_true", help="only say which are stale")
     commands.add_parser("fetch", help="make the schemas that `check` needs, once")
     given = parser.parse_args()
     try:
@@ -89,8 +103,8 @@ def main() -> int:
             return check(given.paths)
         if given.command == "fetch":
             return fetch()
-        if given.command == "docs":
-            return docs.write(check=given.check)
+        if given.command == "write":
+            return write(check=given.check)
         print(render(Component(given.component, given.environment), helm.KUBERNETES[-1]))
     except (BuildError, helm.HelmError) as exc:
         print(exc, file=sys.stderr)
