@@ -1,0 +1,178 @@
+"""Steps -> Argo's templates, by Hera, with what every pod and every run has in common. Knows no step by name but `notify`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hera.workflows import Container, CronWorkflow, Parameter, RetryStrategy, Steps
+from hera.workflows import Step as Leaf
+from hera.workflows.models import (
+    Backoff,
+    Capabilities,
+    ConfigMapEnvSource,
+    ConfigMapVolumeSource,
+    Counter,
+    EmptyDirVolumeSource,
+    EnvFromSource,
+    EnvVar,
+    ExecutorConfig,
+    Gauge,
+    Metadata,
+    MetricLabel,
+    Metrics,
+    Mutex,
+    PodGC,
+    PodSecurityContext,
+    Prometheus,
+    SeccompProfile,
+    SecretEnvSource,
+    SecurityContext,
+    Synchronization,
+    TTLStrategy,
+    ValueFrom,
+    Volume,
+    VolumeMount,
+    WorkflowMetadata,
+    WorkflowTemplateRef,
+)
+
+from workflows.steps import NOTIFY, Step
+
+IMAGE = "llm-twin/pipelines"  # the chart puts the release's in its place
+NEEDS = "twin/needs"  # a template's label, by which the chart gives its pod nodes, resources and a model server
+OUT = "/tmp/out"
+RETRIES = 4
+# Again only what another try can mend: a node that went (spot), a pod that was evicted or killed, a registry that stammered.
+# A rule's no (3) and a wrong word (2) stay, and so does a failure (1): the command has tried again inside.
+TRANSIENT = "lastRetry.status == 'Error' || lastRetry.exitCode in ['137', '143']"
+
+
+def templates(steps: Sequence[Step]) -> dict[str, Container]:
+    """A template for each of `steps`, by name."""
+    return {one.name: _template(one) for one in steps}
+
+
+def _template(step: Step) -> Container:
+    inputs = {name: f"{{{{inputs.parameters.{name}}}}}" for name in step.takes}
+    files = {name: f"{OUT}/{name}" for name in step.gives}
+    return Container(
+        name=step.name,
+        annotations={"workflows.argoproj.io/description": step.help},
+        labels={NEEDS: step.needs},
+        image=IMAGE,
+        command=["twin"],
+        args=step.filled(inputs, files),
+        inputs=[Parameter(name=name) for name in step.takes],
+        outputs=[Parameter(name=name, value_from=ValueFrom(path=path)) for name, path in files.items()],
+        working_dir="/twin",
+        env=[EnvVar(name="TWIN_HOME", value="/work"), EnvVar(name="HOME", value="/work")],
+        env_from=[
+            EnvFromSource(config_map_ref=ConfigMapEnvSource(name="twin-settings")),
+            EnvFromSource(secret_ref=SecretEnvSource(name="twin-secrets")),
+        ],
+        volume_mounts=[
+            VolumeMount(name="files", mount_path="/twin", read_only=True),
+            VolumeMount(name="work", mount_path="/work"),
+            VolumeMount(name="tmp", mount_path="/tmp"),  # noqa: S108  the pod's own
+        ],
+        security_context=SecurityContext(
+            allow_privilege_escalation=False, read_only_root_filesystem=True, capabilities=Capabilities(drop=["ALL"])
+        ),
+        service_account_name=f"pipelines-{step.account}",
+        active_deadline_seconds=step.minutes * 60,
+        retry_strategy=RetryStrategy(
+            limit=RETRIES,
+            retry_policy="Always",  # the expression says when
+            expression=TRANSIENT,
+            backoff=Backoff(duration="30s", factor=2, max_duration="30m"),
+        ),
+    )
+
+
+def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: int) -> dict[str, Any]:
+    """What every run has: who it is, how it ends, what is kept of it and for how long. Its entry is the template `run`."""
+    return {
+        "name": name,
+        "entrypoint": "run",
+        "arguments": list(parameters),
+        "annotations": {
+            "workflows.argoproj.io/title": name,
+            "workflows.argoproj.io/description": help,
+        },
+        "workflow_metadata": WorkflowMetadata(labels={"twin/workflow": name}),
+        "service_account_name": "pipelines-steps",
+        "automount_service_account_token": False,
+        "executor": ExecutorConfig(service_account_name="pipelines-executor"),
+        "synchronization": Synchronization(mutexes=[Mutex(name=name)]),  # one at a time of a twin and environment
+        "active_deadline_seconds": minutes * 60,
+        "archive_logs": True,
+        "pod_gc": PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
+        "ttl_strategy": TTLStrategy(seconds_after_success=7 * 86400, seconds_after_failure=30 * 86400),
+        "security_context": PodSecurityContext(
+            run_as_non_root=True,
+            run_as_user=10001,
+            run_as_group=10001,
+            fs_group=10001,
+            seccomp_profile=SeccompProfile(type="RuntimeDefault"),
+        ),
+        "volumes": _volumes(),
+        "pod_metadata": Metadata(labels={"app.kubernetes.io/part-of": "llm-twin", "twin/workflow": name}),
+        "on_exit": "ended",
+        "metrics": _metrics(name),
+    }
+
+
+def _volumes() -> list[Volume]:
+    empty = EmptyDirVolumeSource()
+    files = ConfigMapVolumeSource(name="twin-files")
+    return [Volume(name="files", config_map=files), Volume(name="work", empty_dir=empty), Volume(name="tmp", empty_dir=empty)]
+
+
+def _metrics(name: str) -> Metrics:
+    labels = [MetricLabel(key="workflow", value=name), MetricLabel(key="status", value="{{workflow.status}}")]
+    return Metrics(
+        prometheus=[
+            Prometheus(
+                name="twin_workflow_runs_total",
+                help="Runs of the twin's workflows by how they ended",
+                labels=labels,
+                counter=Counter(value="1"),
+            ),
+            Prometheus(
+                name="twin_workflow_seconds",
+                help="How long the last run took",
+                labels=labels,
+                gauge=Gauge(realtime=False, value="{{workflow.duration}}"),
+            ),
+        ]
+    )
+
+
+def ended(step: Mapping[str, Container]) -> None:
+    """The exit handler `ended`: whatever happened, people are told."""
+    with Steps(name="ended"):
+        Leaf(
+            name=NOTIFY.name,
+            template=step[NOTIFY.name],
+            arguments={
+                "workflow": "{{workflow.name}}",
+                "status": "{{workflow.status}}",
+                "failures": "{{workflow.failures}}",
+                "seconds": "{{workflow.duration}}",
+            },
+        )
+
+
+def scheduled(name: str, *, schedule: str, zone: str = "Etc/UTC", within: int = 3600) -> CronWorkflow:
+    """A run of the template `name` by the clock: never two at once, and not one that was missed by more than `within` seconds."""
+    return CronWorkflow(
+        name=name,
+        schedules=[schedule],
+        timezone=zone,
+        concurrency_policy="Forbid",
+        starting_deadline_seconds=within,
+        successful_jobs_history_limit=3,
+        failed_jobs_history_limit=5,
+        workflow_template_ref=WorkflowTemplateRef(name=name),
+    )

@@ -1,0 +1,1 @@
+"""The same steps for Kubeflow Pipelines, compiled to its IR."""
