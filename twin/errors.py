@@ -25,6 +25,8 @@ TwinError                      exit 1   one line: the thing, what is wrong with 
 ├── ReleaseError               a release, a report or its thresholds cannot be read or written
 ├── ArtifactError              an artifact cannot be read or written
 │   └── DigestError            it is not what its digest says
+├── ClusterError               Kubernetes cannot be asked, or says no
+├── NotifyError                nobody could be told
 └── AnswerError                an answer cannot be given; `status` and OpenAI's `code`
     ├── QuestionError          400: the question is at fault
     ├── GuardError             400: a guard refused the question
@@ -148,6 +150,14 @@ class ArtifactError(TwinError):
 
 class DigestError(ArtifactError):
     """What was read is not what its digest says. It was not used."""
+
+
+class ClusterError(TwinError):
+    """Kubernetes cannot be asked, or refuses."""
+
+
+class NotifyError(TwinError):
+    """A message reached none, or not all, of those it was for."""
 
 
 class AnswerError(TwinError):

@@ -29,6 +29,7 @@ SECRETS = (
     "opik_key",
     "forge_token",
     "judge_key",
+    "notify",
 )
 
 _SERVICE = re.compile(r"TWIN_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)")
@@ -84,12 +85,18 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     s3_endpoint: str = ""  # https://... of an S3 server that is not AWS's
 
     # release
+    repository: str = ""  # address of the git repository that releases are committed to; empty: the clone's origin
     forge: str = ""  # github:owner/repository or gitlab:group/project, where releases are pull requests; empty: pushes
     forge_url: str = ""  # of a forge's API that is not github.com's or gitlab.com's
     forge_token: str = ""  # that may push branches and open pull requests there
     judge_url: str = ""  # an OpenAI-compatible server whose model marks answers, ending in /v1
     judge_name: str = ""  # by which that server calls its model
     judge_key: str = ""  # of that server
+
+    # workflows
+    notify: str = (
+        ""  # whom to tell how a run ended: Apprise's addresses (slack://, mailto://, json:// ...), separated by spaces
+    )
 
     # answer
     model_url: str = ""  # an OpenAI-compatible server, ending in /v1; empty: the extractive answerer

@@ -10,7 +10,6 @@ from hera.workflows import Step as Leaf
 from hera.workflows.models import (
     Backoff,
     Capabilities,
-    ConfigMapEnvSource,
     ConfigMapVolumeSource,
     Counter,
     EmptyDirVolumeSource,
@@ -41,8 +40,9 @@ from workflows.steps import NOTIFY, Step
 
 IMAGE = "llm-twin/pipelines"  # the chart puts the release's in its place
 NEEDS = "twin/needs"  # a template's label, by which the chart gives its pod nodes, resources and a model server
-OUT = "/tmp/out"
+OUT = "/tmp/out"  # noqa: S108  the pod's own
 RETRIES = 4
+FACTOR: Any = 2  # Hera wants a type of its own, and takes a number
 # Again only what another try can mend: a node that went (spot), a pod that was evicted or killed, a registry that stammered.
 # A rule's no (3) and a wrong word (2) stay, and so does a failure (1): the command has tried again inside.
 TRANSIENT = "lastRetry.status == 'Error' || lastRetry.exitCode in ['137', '143']"
@@ -67,10 +67,7 @@ def _template(step: Step) -> Container:
         outputs=[Parameter(name=name, value_from=ValueFrom(path=path)) for name, path in files.items()],
         working_dir="/twin",
         env=[EnvVar(name="TWIN_HOME", value="/work"), EnvVar(name="HOME", value="/work")],
-        env_from=[
-            EnvFromSource(config_map_ref=ConfigMapEnvSource(name="twin-settings")),
-            EnvFromSource(secret_ref=SecretEnvSource(name="twin-secrets")),
-        ],
+        env_from=[EnvFromSource(secret_ref=SecretEnvSource(name="twin-secrets"))],
         volume_mounts=[
             VolumeMount(name="files", mount_path="/twin", read_only=True),
             VolumeMount(name="work", mount_path="/work"),
@@ -85,7 +82,7 @@ def _template(step: Step) -> Container:
             limit=RETRIES,
             retry_policy="Always",  # the expression says when
             expression=TRANSIENT,
-            backoff=Backoff(duration="30s", factor=2, max_duration="30m"),
+            backoff=Backoff(duration="30s", factor=FACTOR, max_duration="30m"),
         ),
     )
 
@@ -165,7 +162,7 @@ def ended(step: Mapping[str, Container]) -> None:
 
 
 def scheduled(name: str, *, schedule: str, zone: str = "Etc/UTC", within: int = 3600) -> CronWorkflow:
-    """A run of the template `name` by the clock: never two at once, and not one that was missed by more than `within` seconds."""
+    """A run of the template `name` by the clock: never two at once, and none that is late by more than `within` seconds."""
     return CronWorkflow(
         name=name,
         schedules=[schedule],

@@ -1,4 +1,4 @@
-"""The live index -> an artifact by digest, and back: what a lost server is made anew from. Documents come again from their sources."""
+"""The live index -> an artifact by digest, and back: what a lost server is made anew from."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hera.workflows import DAG, CronWorkflow, Parameter, Task, WorkflowTemplate
+from hera.workflows.models import ValueFrom
 
 from workflows.argo import common, ended, scheduled, templates
 from workflows.etl import INDEX
@@ -12,9 +13,7 @@ NAME = "training"
 HELP = "Train an adapter on the documents of today, judge it against what runs, and release it to staging if it is better."
 SCHEDULE = "0 1 * * 0"
 PARAMETERS = (
-    Parameter(
-        name="generator", value="structural", enum=["structural", "teacher"], description="What writes the examples"
-    ),
+    Parameter(name="generator", value="structural", enum=["structural", "teacher"], description="What writes the examples"),
     Parameter(name="seed", value="0", description="Decides the split of the dataset: a number"),
     Parameter(name="questions", value="1000", description="How many held-out questions are asked, at most"),
     Parameter(name="reason", value="by hand", description="Why this run began; for people"),
@@ -28,16 +27,16 @@ def build() -> WorkflowTemplate:
         step = templates((*TRAINING, NOTIFY))
         with DAG(name="judged", inputs=[Parameter(name="adapter"), Parameter(name="dataset")], synchronization=INDEX) as judged:
             handed = {name: f"{{{{inputs.parameters.{name}}}}}" for name in ("adapter", "dataset")}
-            kept = Task(name=SNAPSHOT.name, template=step[SNAPSHOT.name])
-            told = Task(
+            Task(name=SNAPSHOT.name, template=step[SNAPSHOT.name])
+            Task(
                 name=EVALUATE.name,
                 template=step[EVALUATE.name],
                 arguments={**handed, "questions": given["questions"]},
                 depends=SNAPSHOT.name,
             )
         judged.outputs = [
-            Parameter(name="index", value_from={"parameter": "{{tasks.snapshot.outputs.parameters.index}}"}),
-            Parameter(name="report", value_from={"parameter": "{{tasks.evaluate.outputs.parameters.report}}"}),
+            Parameter(name="index", value_from=ValueFrom(parameter="{{tasks.snapshot.outputs.parameters.index}}")),
+            Parameter(name="report", value_from=ValueFrom(parameter="{{tasks.evaluate.outputs.parameters.report}}")),
         ]
         with DAG(name="run"):
             data = Task(
@@ -50,7 +49,7 @@ def build() -> WorkflowTemplate:
             sft = {"adapter": first.get_parameter("adapter")}
             second = Task(name=DPO.name, template=step[DPO.name], arguments={**dataset, **sft}, depends=SFT.name)
             dpo = {"adapter": second.get_parameter("adapter")}
-            judgement = Task(name="judged", template=judged, arguments={**dataset, **dpo}, depends=DPO.name)
+            Task(name="judged", template=judged, arguments={**dataset, **dpo}, depends=DPO.name)
             report = {"report": "{{tasks.judged.outputs.parameters.report}}"}
             index = {"index": "{{tasks.judged.outputs.parameters.index}}"}
             Task(name=GATE.name, template=step[GATE.name], arguments=report, depends="judged")

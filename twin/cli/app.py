@@ -27,6 +27,7 @@ from twin.cli import (
     release,
     serve,
     traces,
+    workflows,
 )
 from twin.cli.group import Group
 from twin.cli.output import write_also
@@ -86,6 +87,7 @@ app.add_typer(model.app, name="model", cls=Group)
 app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
 app.add_typer(traces.app, name="traces", cls=Group)
+app.add_typer(workflows.app, name="workflows", cls=Group)
 app.add_typer(keys.app, name="keys", cls=Group)
 app.add_typer(config.app, name="config", cls=Group)
 app.command("doctor")(doctor.doctor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,13 +14,16 @@ from twin.cli.place import Place, place, started
 from twin.errors import SourcesError, StoreError
 from twin.records import Document, Kind, SourceReport
 
+if TYPE_CHECKING:
+    from twin.documents.sources import Source
+
 app = typer.Typer(help="Sources -> documents.", no_args_is_help=True, rich_markup_mode=None)
 
 SourcesOption = Annotated[
     Path | None, typer.Option("--sources", help="The file that names the sources.", show_default="sources.yaml")
 ]
 MassDeletionOption = Annotated[
-    bool, typer.Option("--allow-mass-delete", help="Let a run remove more of a source than its max_gone.")
+    bool, typer.Option("--allow-mass-delete/--refuse-mass-delete", help="Let a run remove more of a source than its max_gone.")
 ]
 KindOption = Annotated[Kind | None, typer.Option(help="Only what is of this kind.", show_default=False)]
 FAILED_SHOWN = 10
@@ -60,12 +63,7 @@ async def synced(here: Place, names: tuple[str, ...], *, allow_mass_delete: bool
     from twin.documents.declare import read_sources
     from twin.documents.sync import sync as run
 
-    declared = read_sources(here.sources)
-    unknown = set(names) - {one.name for one in declared}
-    if unknown:
-        known = ", ".join(one.name for one in declared)
-        raise SourcesError(f"{here.sources}: there is no source {min(unknown)!r}; the sources are {known}")
-    chosen = [one for one in declared if not names or one.name in names]
+    declared, chosen = read_sources(here.sources), _declared(here, names)
     async with documents(here) as store, fetchers(here) as readers:
         with Progress("documents") as progress:
             reports = await run(
@@ -83,6 +81,18 @@ async def synced(here: Place, names: tuple[str, ...], *, allow_mass_delete: bool
                     f"note: source {name} is stored, but no longer in {here.sources.name}: `twin documents remove --source {name}`"  # noqa: E501
                 )
     return reports
+
+
+def _declared(here: Place, names: tuple[str, ...]) -> list[Source]:
+    """The sources called `names`, or all. Raises SourcesError for one that is not declared."""
+    from twin.documents.declare import read_sources
+
+    declared = read_sources(here.sources)
+    unknown = set(names) - {one.name for one in declared}
+    if unknown:
+        known = ", ".join(one.name for one in declared)
+        raise SourcesError(f"{here.sources}: there is no source {min(unknown)!r}; the sources are {known}")
+    return [one for one in declared if not names or one.name in names]
 
 
 def print_reports(reports: tuple[SourceReport, ...], *, dry_run: bool = False) -> None:
@@ -113,12 +123,11 @@ def _row(report: SourceReport) -> tuple[object, ...]:
 def list_sources(
     context: typer.Context,
     sources: SourcesOption = None,
+    source: Annotated[str, typer.Option(help="Only this one, if it is declared.", show_default="all")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the sources that are declared, by name; `-o json` is what a workflow fans out over."""
-    from twin.documents.declare import read_sources
-
-    declared = read_sources(started(place(context, sources)).sources)
+    declared = _declared(started(place(context, sources)), (source,) if source else ())
     if not show([one.name for one in declared], output):
         table(("source", "kind"), [(one.name, one.kind) for one in declared], empty="there are no sources")
 

@@ -109,6 +109,8 @@ def prompt() -> dict[str, str]:
 
 
 def _text(name: str) -> str:
+    if name.lstrip().startswith("{"):  # as one step hands it to the next
+        return name
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:

@@ -34,7 +34,10 @@ class Branch(enum.StrEnum):
 
 
 RemoteOption = Annotated[
-    str, typer.Option("--remote", help="The git remote that has the branches, or an address: no clone then.")
+    str,
+    typer.Option(
+        "--remote", help="The git remote that has the branches, or its address.", show_default="repository, or origin"
+    ),
 ]
 PushOption = Annotated[bool, typer.Option("--push", help="Push the branch itself, also where a forge is configured.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
@@ -46,13 +49,15 @@ def promote(
     to: Annotated[Branch, typer.Option("--to", help="The branch to release to.")] = Branch.STAGING,
     adapter: Annotated[str, typer.Option(help="Pin this adapter: its folder, or uri#sha256:...")] = "",
     dataset: Annotated[str, typer.Option(help="Pin this dataset: its folder, or uri#sha256:...")] = "",
-    index: Annotated[str, typer.Option(help="Pin what `twin index snapshot -o json` wrote to this file (- is stdin).")] = "",
+    index: Annotated[
+        str, typer.Option(help="Pin what `twin index snapshot -o json` printed: the file (- is stdin), or the text.")
+    ] = "",
     pins: Annotated[Path | None, typer.Option(help="Pin all that this YAML or JSON file holds.")] = None,
     pin: Annotated[list[str] | None, typer.Option("--pin", help="Pin one KEY=VALUE, as in prompt.name=twin-v4.")] = None,
     thresholds: Annotated[
         Path | None, typer.Option(help="What must be shown.", show_default="thresholds.yaml of the twin's folder")
     ] = None,
-    remote: RemoteOption = "origin",
+    remote: RemoteOption = "",
     push: PushOption = False,
     dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
@@ -120,7 +125,7 @@ def rollback(
     context: typer.Context,
     on: Annotated[Branch, typer.Option("--on", help="The branch whose last release is taken back.")] = Branch.STAGING,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the message of the commit.")] = "",
-    remote: RemoteOption = "origin",
+    remote: RemoteOption = "",
     push: PushOption = False,
     dry_run: DryRunOption = False,
     output: OutputOption = Output.TABLE,
@@ -138,7 +143,7 @@ def diff(
     context: typer.Context,
     old: Annotated[str, typer.Argument(help="A branch at the remote, a commit, or a file.")] = Branch.PRODUCTION.value,
     new: Annotated[str, typer.Argument(help="The same.")] = Branch.STAGING.value,
-    remote: RemoteOption = "origin",
+    remote: RemoteOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show what differs between two releases, pin by pin."""
@@ -169,7 +174,7 @@ async def _named(repository: Repository, name: str, here: Place) -> Release | No
 def check(
     context: typer.Context,
     commit: Annotated[str, typer.Argument(help="What production would become.")] = "HEAD",
-    remote: RemoteOption = "origin",
+    remote: RemoteOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """For CI: refuse a merge into production whose release.yaml is neither staging's nor a marked rollback (exit status 3)."""
@@ -188,6 +193,7 @@ def _repository(here: Place, remote: str) -> GitWork:
     """The clone around the twin's folder; for an address, which needs none, a repository of objects alone below .twin/."""
     from twin.drivers.gitwork import GitWork, is_address, objects_alone
 
+    remote = remote or here.settings.repository or "origin"
     folder = objects_alone(here.made() / "releases.git") if is_address(remote) else here.folder
     return GitWork(folder, here.settings.release_file, remote)
 

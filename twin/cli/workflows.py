@@ -1,0 +1,139 @@
+"""`twin workflows`: runs in a cluster, begun by hand, listed, and told of when they have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twin.cli.output import Output, OutputOption, say, show, table
+from twin.cli.place import place
+
+if TYPE_CHECKING:
+    from twin.drivers.cluster import Cluster
+
+app = typer.Typer(help="Runs of the loop in a cluster.", no_args_is_help=True, rich_markup_mode=None)
+
+ContextOption = Annotated[str, typer.Option("--context", help="Of the kubeconfig.", show_default="the current one")]
+NamespaceOption = Annotated[str, typer.Option("-n", "--namespace", help="The environment's.", show_default="the context's")]
+EVERY = 2.0  # seconds between two looks at a run
+ENDED = ("Succeeded", "Failed", "Error")
+LABEL = "twin/workflow"
+
+
+@app.callback()
+def root() -> None:
+    """Runs of the loop in a cluster: etl, training, snapshot, restore."""
+
+
+@app.command()
+def submit(
+    name: Annotated[str, typer.Argument(metavar="WORKFLOW", help="etl, training, snapshot or restore.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", metavar="KEY=VALUE", help="Of the workflow; several times.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait until it has ended; exit status 1 when it failed.")] = False,
+    context: ContextOption = "",
+    namespace: NamespaceOption = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Begin a run of a workflow. One at a time runs: another waits for it."""
+    from twin.drivers.cluster import Cluster
+    from workflows.asked import ParameterError, parameters
+
+    cluster = Cluster(context, namespace)
+    template = cluster.get("workflowtemplates", name)
+    try:
+        given = parameters(template, parameter or ())
+    except ParameterError as exc:
+        raise typer.BadParameter(str(exc), param_hint="-p") from exc
+    before = [one for one in cluster.list("workflows", f"{LABEL}={name}") if _phase(one) not in ENDED]
+    made = cluster.create("workflows", _run(name, given))
+    run = str(made["metadata"]["name"])
+    if before:
+        say(f"{run} waits until {before[0]['metadata']['name']} has ended")
+    phase = _watched(cluster, run) if watch else _phase(made)
+    if not show({"name": run, "namespace": cluster.namespace, "phase": phase}, output):
+        print(run)
+        say(phase if watch else f"`kubectl -n {cluster.namespace} get workflow {run}` says how it goes")
+    raise typer.Exit(int(watch and phase != "Succeeded"))
+
+
+def _run(name: str, given: list[dict[str, str]]) -> Mapping[str, Any]:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"generateName": f"{name}-", "labels": {LABEL: name}},
+        "spec": {"workflowTemplateRef": {"name": name}, "arguments": {"parameters": given}},
+    }
+
+
+def _watched(cluster: Cluster, run: str) -> str:
+    """How `run` ended; its steps are said as they end."""
+    said: set[str] = set()
+    while True:
+        status = cluster.get("workflows", run).get("status", {})
+        for key, node in status.get("nodes", {}).items():
+            if node.get("type") == "Pod" and node.get("phase") in ENDED and key not in said:
+                said.add(key)
+                say(f"{node['displayName']}: {node['phase']} {node.get('message', '')}".rstrip())
+        if status.get("phase") in ENDED:
+            return str(status["phase"])
+        time.sleep(EVERY)
+
+
+def _phase(run: Mapping[str, Any]) -> str:
+    return str(run.get("status", {}).get("phase") or "Pending")
+
+
+@app.command("list")
+def list_runs(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    context: ContextOption = "",
+    namespace: NamespaceOption = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the newest runs and how they ended."""
+    from twin.drivers.cluster import Cluster
+
+    rows = [_row(one) for one in Cluster(context, namespace).list("workflows", LABEL)[:limit]]
+    if not show(rows, output):
+        columns = ("run", "workflow", "phase", "progress", "started", "message")
+        table(columns, [tuple(row.values()) for row in rows], empty="no run yet; `twin workflows submit etl` begins one")
+
+
+def _row(run: Mapping[str, Any]) -> dict[str, str]:
+    status = run.get("status", {})
+    return {
+        "name": str(run["metadata"]["name"]),
+        "workflow": str(run["metadata"].get("labels", {}).get(LABEL, "")),
+        "phase": _phase(run),
+        "progress": str(status.get("progress", "")),
+        "started": str(status.get("startedAt") or ""),
+        "message": str(status.get("message", "")),
+    }
+
+
+@app.command()
+def notify(
+    context: typer.Context,
+    workflow: Annotated[str, typer.Option(help="The run's name.")],
+    status: Annotated[str, typer.Option(help="Succeeded, Failed or Error.")],
+    failures: Annotated[str, typer.Option(help="What failed, as Argo's exit handlers get it.")] = "",
+    seconds: Annotated[float, typer.Option(help="How long it ran.")] = 0.0,
+) -> None:
+    """Tell those whom `notify` names how a run ended; exit status 1 when one of them was not reached."""
+    from twin.drivers.notify import notify as send
+    from workflows.told import told
+
+    addresses = place(context).settings.notify.split()
+    message = told(workflow, status, failures, seconds)
+    say(f"{message.title}\n{message.text}")
+    if not addresses:
+        say("nobody is told: `notify` is not set")
+        return
+    reached = asyncio.run(send(addresses, message.title, message.text, bad=message.bad))
+    say(f"told {reached} {'address' if reached == 1 else 'addresses'}")
