@@ -27,12 +27,12 @@ setup: .venv/.dev ## Install everything a developer needs into .venv
 
 .PHONY: test
 test: .venv/.dev chromium ## Run every test that needs no cluster (TESTS=path narrows it)
-	@$(RUN)/python -m tools.build > /dev/null
+	@$(RUN)/python -m tools.build ferretdb versitygw > /dev/null
 	@$(RUN)/pytest -n 2 --dist loadfile $(TESTS)
 
 .PHONY: charts-test
 charts-test: .venv/.dev ## Lint and render every chart, hold it to the API of Kubernetes and to the policies
-	@$(RUN)/python -m tools.build conftest helm helm-docs kubeconform promtool > /dev/null
+	@$(RUN)/python -m tools.build argo-lint conftest helm helm-docs kubeconform promtool > /dev/null
 	@$(RUN)/python -m tools.charts fetch > /dev/null
 	@$(RUN)/pytest -n 2 --dist loadfile tests/charts
 

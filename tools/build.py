@@ -21,6 +21,7 @@ PACKAGES = {
         "github.com/open-policy-agent/conftest",
         "-X github.com/open-policy-agent/conftest/internal/commands.version=0.70.0",
     ),
+    "argo-lint": ("llm-twin/tools/argo-lint", ""),
     "ferretdb": ("llm-twin/tools/ferretdb", ""),
     "gitleaks": ("github.com/zricethezav/gitleaks/v8", "-X github.com/zricethezav/gitleaks/v8/version.Version=v8.30.1"),
     "helm": (

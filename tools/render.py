@@ -9,13 +9,14 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tree: rendered by `make render` -->", "<!-- end of tree -->"
 ROOMS = {  # rooms that are no Python package, in the words of their own first line of documentation
-    "charts": "what Kubernetes is given: mongodb, qdrant, vllm, rag-gateway, monitoring",
+    "charts": "what Kubernetes is given: mongodb, qdrant, vllm, rag-gateway, pipelines, monitoring",
     "tests": "unit, integration, charts, doubles and bench",
     "docs": "guides, decisions, benchmarks, and references of commands and settings",
 }
@@ -33,6 +34,7 @@ PACKAGES = (
     "twin/drivers",
     "twin/cli",
     "services/gateway",
+    "workflows",
     "tools",
     "tools/charts",
 )
@@ -128,8 +130,10 @@ RENDERED: dict[str, Callable[[], str]] = {
 def rendered() -> dict[str, Callable[[], str]]:
     """Every rendered file and what renders it."""
     from tools.charts import shared
+    from workflows.render import argo, kubeflow
 
-    return {**RENDERED, **shared.rendered()}
+    runs = {name: partial(str, text) for name, text in {**argo(), **kubeflow()}.items()}
+    return {**RENDERED, **shared.rendered(), **runs}
 
 
 def main() -> int:

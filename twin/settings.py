@@ -94,9 +94,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaul
     judge_key: str = ""  # of that server
 
     # workflows
-    notify: str = (
-        ""  # whom to tell how a run ended: Apprise's addresses (slack://, mailto://, json:// ...), separated by spaces
-    )
+    notify: str = ""  # whom to tell how a run ended: Apprise's addresses (slack://..., mailto://...), separated by spaces
 
     # answer
     model_url: str = ""  # an OpenAI-compatible server, ending in /v1; empty: the extractive answerer

@@ -13,8 +13,8 @@ from hera.workflows.models import (
     ConfigMapVolumeSource,
     Counter,
     EmptyDirVolumeSource,
-    EnvFromSource,
     EnvVar,
+    EnvVarSource,
     ExecutorConfig,
     Gauge,
     Metadata,
@@ -25,7 +25,7 @@ from hera.workflows.models import (
     PodSecurityContext,
     Prometheus,
     SeccompProfile,
-    SecretEnvSource,
+    SecretKeySelector,
     SecurityContext,
     Synchronization,
     TTLStrategy,
@@ -39,6 +39,7 @@ from hera.workflows.models import (
 from workflows.steps import NOTIFY, Step
 
 IMAGE = "llm-twin/pipelines"  # the chart puts the release's in its place
+SECRET = "twin-secrets"  # noqa: S105  its name
 NEEDS = "twin/needs"  # a template's label, by which the chart gives its pod nodes, resources and a model server
 OUT = "/tmp/out"  # noqa: S108  the pod's own
 RETRIES = 4
@@ -59,6 +60,7 @@ def _template(step: Step) -> Container:
     return Container(
         name=step.name,
         annotations={"workflows.argoproj.io/description": step.help},
+        metrics=[_measured(step, name, output) for name, output in step.measures.items()],
         labels={NEEDS: step.needs},
         image=IMAGE,
         command=["twin"],
@@ -66,8 +68,7 @@ def _template(step: Step) -> Container:
         inputs=[Parameter(name=name) for name in step.takes],
         outputs=[Parameter(name=name, value_from=ValueFrom(path=path)) for name, path in files.items()],
         working_dir="/twin",
-        env=[EnvVar(name="TWIN_HOME", value="/work"), EnvVar(name="HOME", value="/work")],
-        env_from=[EnvFromSource(secret_ref=SecretEnvSource(name="twin-secrets"))],
+        env=[EnvVar(name="TWIN_HOME", value="/work"), EnvVar(name="HOME", value="/work"), *map(_secret, step.secrets)],
         volume_mounts=[
             VolumeMount(name="files", mount_path="/twin", read_only=True),
             VolumeMount(name="work", mount_path="/work"),
@@ -85,6 +86,20 @@ def _template(step: Step) -> Container:
             backoff=Backoff(duration="30s", factor=FACTOR, max_duration="30m"),
         ),
     )
+
+
+def _measured(step: Step, name: str, output: str) -> Prometheus:
+    value = f"{{{{outputs.parameters.{output}}}}}"
+    label = [MetricLabel(key="step", value=step.name)]
+    gauge = Gauge(realtime=False, value=value)
+    return Prometheus(
+        name=name, help=f"What {step.name} said of {output}", labels=label, gauge=gauge, when="{{status}} == Succeeded"
+    )
+
+
+def _secret(name: str) -> EnvVar:
+    """Optional: which are needed depends on what is set, and `twin` names the one that it misses."""
+    return EnvVar(name=name, value_from=EnvVarSource(secret_key_ref=SecretKeySelector(name=SECRET, key=name, optional=True)))
 
 
 def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: int) -> dict[str, Any]:

@@ -23,6 +23,21 @@ class Needs(StrEnum):
     SERVE = "serve"  # has a model server beside it
 
 
+_STORES = (
+    "TWIN_DOCUMENTS_URL",
+    "TWIN_QDRANT_API_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+)  # AWS_*: of other S3 servers
+SECRETS = {  # what each account may know, of the keys of twin-secrets: who reads the web cannot release
+    "sync": ("TWIN_DOCUMENTS_URL",),
+    "steps": (*_STORES, "TWIN_EMBEDDER_KEY", "TWIN_TEACHER_KEY"),
+    "train": (*_STORES, "TWIN_EMBEDDER_KEY", "TWIN_MODEL_KEY", "TWIN_JUDGE_KEY", "HF_TOKEN"),
+    "promote": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TWIN_FORGE_TOKEN", "GIT_USERNAME", "GIT_PASSWORD"),
+    "notify": ("TWIN_NOTIFY",),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One command of `twin`. `minutes` is when it is given up; `account` whose rights it has."""
@@ -31,9 +46,15 @@ class Step:
     help: str
     words: tuple[str, ...]
     gives: Mapping[str, str] = field(default_factory=dict)
+    measures: Mapping[str, str] = field(default_factory=dict)  # metrics for Prometheus, of outputs that are numbers
     needs: Needs = Needs.LIGHT
     minutes: int = 30
     account: str = "steps"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The variables that come from the environment's secret."""
+        return SECRETS[self.account]
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -72,6 +93,8 @@ BUILD = Step(
     name="build",
     help="Write into the index whatever the parts left",
     words=("index", "build"),
+    gives={"written": "build.written"},
+    measures={"twin_index_chunks_written": "written"},
     needs=Needs.WORK,
     minutes=720,
 )
@@ -90,7 +113,8 @@ DATASET = Step(
     name="dataset",
     help="Make a dataset of the documents and of approved feedback",
     words=("dataset", "build", "--generator={generator}", "--seed={seed}", "--keep"),
-    gives={"dataset": "pin", "examples": "manifest.counts"},
+    gives={"dataset": "pin", "examples": "examples"},
+    measures={"twin_dataset_examples": "examples"},
     needs=Needs.WORK,
     minutes=720,
 )
@@ -116,14 +140,23 @@ SNAPSHOT = Step(
     name="snapshot",
     help="Keep the live index as the one that is judged",
     words=("index", "snapshot"),
-    gives={"index": "."},
+    gives={"index": ".", "chunks": "chunks"},
+    measures={"twin_index_chunks": "chunks"},
     needs=Needs.WORK,
     minutes=120,
 )
 EVALUATE = Step(
     name="evaluate",
     help="Ask the candidate and what runs the same questions, and write a report",
-    words=("release", "evaluate", "--candidate={adapter}", "--dataset={dataset}", "--limit={questions}", "--keep"),
+    words=(
+        "release",
+        "evaluate",
+        "--candidate={adapter}",
+        "--dataset={dataset}",
+        "--limit={questions}",
+        "--wait=1800",
+        "--keep",
+    ),
     gives={"report": "pin"},
     needs=Needs.SERVE,
     minutes=480,
@@ -158,4 +191,5 @@ NOTIFY = Step(
     help="Tell people how a run ended",
     words=("workflows", "notify", "--workflow={workflow}", "--status={status}", "--failures={failures}", "--seconds={seconds}"),
     minutes=5,
+    account="notify",
 )

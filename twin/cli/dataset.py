@@ -42,6 +42,7 @@ class Built:
 
     path: str
     manifest: Manifest
+    examples: int = 0
     asked: int = 0  # calls of the teacher by this run; what it replied before was not asked again
     pin: str = ""  # uri#sha256:... where it was kept
 
@@ -129,7 +130,7 @@ async def _built(here: Place, recipe: Recipe, choice: Choice, format: Format, ou
             maker = Maker(store, made, shelf, clean, LangId(), MinHashSimilar, recipe, await feedback(here))
             maker.on_progress = lambda done: progress.set("dataset", done.documents, 0, f"{done.examples} examples")
             manifest = await maker.build()
-            return Built(str(shelf.publish(manifest)), manifest, getattr(made, "asked", 0))
+            return Built(str(shelf.publish(manifest)), manifest, manifest.examples, getattr(made, "asked", 0))
 
 
 def print_manifest(manifest: Manifest, path: str) -> None:
@@ -159,7 +160,7 @@ def show_dataset(
     folder = folder_of(place(context), dataset)
     manifest = read_manifest(folder)
     verify(folder, manifest)
-    if not show(Built(str(folder), manifest), output):
+    if not show(Built(str(folder), manifest, manifest.examples), output):
         print_manifest(manifest, str(folder))
 
 

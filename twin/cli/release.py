@@ -67,6 +67,7 @@ def evaluate(
     resamples: Annotated[int, typer.Option(min=100, max=1_000_000, help="For the intervals.")] = 10_000,
     out: Annotated[Path | None, typer.Option("--out", help="Write it to this folder.", show_default="below .twin/")] = None,
     keep: kept.KeepOption = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds that the model server has to come, if it is not there yet.")] = 0,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Ask candidate and running release the same held-out questions, measure the answers, and write a report."""
@@ -75,7 +76,7 @@ def evaluate(
     from twin.cli.sides import sides
 
     here = place(context)
-    compared = sides(here, candidate, running, base)
+    compared = sides(here, candidate, running, base, wait=wait)
     trial = _trial(here, compared, dataset, questions, limit)
     asking = Asking(
         plain=plain,

@@ -7,6 +7,7 @@ a workflow needs no step for that; the model server must see the folder of adapt
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING
 from twin.cli import kept
 from twin.cli.adapters import NAME, named
 from twin.cli.place import Place
-from twin.errors import ReleaseError, SettingsError
+from twin.errors import ReleaseError, SettingsError, UpstreamError
 
 if TYPE_CHECKING:
     from twin.cli.adapters import Adapter
-    from twin.drivers.vllm.models import Served
+    from twin.drivers.vllm.models import Models, Served
     from twin.release.report import Model
 
 
@@ -39,8 +40,10 @@ class _Side:
     adapter: Adapter | None = None  # which is to be loaded
 
 
-def sides(here: Place, candidate: str, running: str, base: str) -> Sides:
+def sides(here: Place, candidate: str, running: str, base: str, *, wait: float = 0.0) -> Sides:
     """Candidate and what runs: as typed, else the adapter of release.yaml, else the server's base.
+
+    A server that is not there yet has `wait` seconds to come, as one that starts beside this step does.
 
     Raises ReleaseError, TrainingError, DigestError, ArtifactError and UpstreamError.
     """
@@ -54,7 +57,7 @@ def sides(here: Place, candidate: str, running: str, base: str) -> Sides:
     one = _adapter(here, candidate, "--candidate")
     other = _adapter(here, running, "--running") if running else _base(base) if base else None
     to_load = [side.adapter for side in (one, other) if side and side.adapter]
-    listed = asyncio.run(_served(here, to_load)) if to_load or other is None else ()
+    listed = asyncio.run(_served(here, to_load, wait)) if to_load or other is None or wait else ()
     other = other or _base_of(one, listed)
     folders = {side.model.name: side.folder for side in (one, other) if side.folder}
     return Sides(candidate=one.model, running=other.model, folders=folders)
@@ -97,7 +100,7 @@ def _base_of(candidate: _Side, listed: Sequence[Served]) -> _Side:
     return _Side(Model(name=served.name, digest=str(record_of(candidate.folder)["base"]["digest"]), kind="base"), None)
 
 
-async def _served(here: Place, adapters: Sequence[Adapter]) -> Sequence[Served]:
+async def _served(here: Place, adapters: Sequence[Adapter], wait: float) -> Sequence[Served]:
     """What the model server lists once `adapters` are among it."""
     from twin.drivers.openai.http import Server
     from twin.drivers.vllm.adapters import fits_server
@@ -108,7 +111,7 @@ async def _served(here: Place, adapters: Sequence[Adapter]) -> Sequence[Served]:
     server = Server(here.settings.model_url, key=here.settings.model_key)
     models = Models(server)
     try:
-        listed = await models.served()
+        listed = await _waited(models, wait)
         for one in adapters:
             if one.name not in {there.name for there in listed}:
                 fits_server(one.record, listed)
@@ -117,6 +120,18 @@ async def _served(here: Place, adapters: Sequence[Adapter]) -> Sequence[Served]:
     finally:
         await models.close()
         await server.close()
+
+
+async def _waited(models: Models, seconds: float) -> Sequence[Served]:
+    """What the server lists, once it answers. Raises UpstreamError when it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return await models.served()
+        except UpstreamError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(1)
 
 
 def _folder(pin: str) -> Path | None:

@@ -11,14 +11,6 @@ from workflows import etl, steps, training
 from workflows.kfp.component import arguments, component
 from workflows.steps import ETL, TRAINING, Needs, Step
 
-SECRETS = (
-    "TWIN_DOCUMENTS_URL",
-    "TWIN_QDRANT_API_KEY",
-    "TWIN_MODEL_KEY",
-    "TWIN_TEACHER_KEY",
-    "TWIN_JUDGE_KEY",
-    "TWIN_FORGE_TOKEN",
-)
 RETRIES = 4
 _MADE = {step.name: component(step) for step in (*ETL, *TRAINING)}
 _DEFAULTS = {one.name: str(one.value) for one in (*etl.PARAMETERS, *training.PARAMETERS)}
@@ -30,7 +22,7 @@ def _task(step: Step, *after: Any, **given: Any) -> Any:
     if step.needs is Needs.TRAIN:  # spot nodes go; Kubeflow cannot tell that from a rule's no, so nothing else is tried again
         made.set_retry(RETRIES, backoff_duration="30s", backoff_factor=2.0, backoff_max_duration="1800s")
     kubernetes.use_config_map_as_volume(made, "twin-files", "/twin")
-    kubernetes.use_secret_as_env(made, "twin-secrets", {key: key for key in SECRETS}, optional=True)
+    kubernetes.use_secret_as_env(made, "twin-secrets", {key: key for key in step.secrets}, optional=True)
     for volume, path in (("work", "/work"), ("tmp", "/tmp")):  # noqa: S108  the pod's own
         kubernetes.empty_dir_mount(made, volume, path)
     kubernetes.set_timeout(made, step.minutes * 60)
