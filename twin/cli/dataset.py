@@ -210,5 +210,5 @@ def export(
         files = dict(shelf.files())
         written = replace(manifest, format=format.value, files=files, digest=files_digest(files))
         path = str(shelf.publish(written))
-    if not show(Built(path, written), output):
+    if not show(Built(path, written, written.examples), output):
         print_manifest(written, path)
