@@ -129,7 +129,9 @@ def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: in
             seccomp_profile=SeccompProfile(type="RuntimeDefault"),
         ),
         "volumes": _volumes(),
-        "pod_metadata": Metadata(labels={"app.kubernetes.io/part-of": "llm-twin", "twin/workflow": name}),
+        "pod_metadata": Metadata(
+            labels={"app.kubernetes.io/name": "pipelines", "app.kubernetes.io/part-of": "llm-twin", "twin/workflow": name}
+        ),
         "on_exit": "ended",
         "metrics": _metrics(name),
     }

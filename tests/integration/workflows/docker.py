@@ -63,6 +63,7 @@ def daemon() -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(20)
+        subprocess.run(["umount", str(folder / "exec" / "netns" / "default")], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.pop("DOCKER_HOST")
         if before:
