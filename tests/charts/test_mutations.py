@@ -52,6 +52,7 @@ MISTAKES = [
     Mistake("no tag", "qdrant", "templates/statefulset.yaml", '{{ include "twin.image" (dict "root" . "image" .Values.image) }}', "qdrant/qdrant", "can change under its name"),
     Mistake("a tag in production", "vllm", "templates/deployment.yaml", '{{ include "twin.image" (dict "root" . "image" .Values.image) }}', "vllm/vllm-openai:v0.32.0", "has no digest"),
     Mistake("another image than the release's", "rag-gateway", "templates/_names.tpl", "$images.gateway | default", 'printf "r/gateway@sha256:%064d" 1 | default', "is not the release's gateway"),
+    Mistake("a sidecar of a tag", "vllm", "templates/_containers.tpl", 'image: {{ include "vllm.followerImage" . }}', "image: r/gateway:1", "is not the release's gateway"),
     # --- what keeps a service up ---
     Mistake("no readiness", "rag-gateway", "templates/deployment.yaml", "          readinessProbe:\n            httpGet: {path: /readyz, port: http}\n            periodSeconds: 5\n            timeoutSeconds: 6\n            failureThreshold: 2\n", "", "no readinessProbe"),
     Mistake("no liveness", "qdrant", "templates/statefulset.yaml", "          livenessProbe:\n            httpGet: {path: /livez, port: http}\n            periodSeconds: 10\n            timeoutSeconds: 5\n            failureThreshold: 6\n", "", "no livenessProbe"),

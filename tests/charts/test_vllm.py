@@ -130,6 +130,21 @@ def test_the_sidecars_variables_are_such_as_twin_reads(tmp_path):
         assert (found.canary, found.canary_adapter) == (10, candidate)
 
 
+def test_new_code_restarts_no_model_where_the_sidecar_is_pinned_by_itself(plain):
+    def pod(sets: dict, gateway: str) -> dict:
+        release = released()
+        release["images"] = release["images"] | {"gateway": f"r.example.org/llm-twin/gateway@sha256:{gateway * 64}"}
+        return Render(CHART, sets, release=release)("Deployment")["spec"]["template"]
+
+    pinned = {"adapters.image.registry": "r.example.org", "adapters.image.digest": "sha256:" + "c" * 64}
+    assert pod({}, "a") != pod({}, "b")
+    assert pod(pinned, "a") == pod(pinned, "b")
+    assert (
+        Render(CHART, pinned).container("Deployment", "adapters")["image"]
+        == "r.example.org/llm-twin/gateway@sha256:" + "c" * 64
+    )
+
+
 def test_vllm_reads_adapters_from_the_folder_that_the_sidecar_writes(plain):
     server = {one["mountPath"]: one for one in plain.container("Deployment", "vllm")["volumeMounts"]}
     sidecar = {one["mountPath"]: one for one in plain.container("Deployment", "adapters")["volumeMounts"]}

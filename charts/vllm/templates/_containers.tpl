@@ -28,9 +28,15 @@
 {{- end }}
 {{- end }}
 
+{{- /* The release's gateway image, or the digest that values pin so that new code restarts no model. */ -}}
+{{- define "vllm.followerImage" -}}
+{{- $given := dict "root" . "image" .Values.adapters.image -}}
+{{- if .Values.adapters.image.digest }}{{ include "twin.image" $given }}{{ else }}{{ include "twin.gatewayImage" $given }}{{ end -}}
+{{- end }}
+
 {{- /* What fetching and following have in common: the gateway's image, the release, the store, room for adapters. */ -}}
 {{- define "vllm.follower" -}}
-image: {{ include "twin.gatewayImage" (dict "root" . "image" .Values.adapters.image) }}
+image: {{ include "vllm.followerImage" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 workingDir: /twin
 env:
