@@ -23,7 +23,7 @@ from tools.charts.schemas import schemas
 from tools.render import ROOT
 
 RELEASE = FIXTURES / "release.yaml"
-PLAIN = ("manifests", "argocd")  # folders of plain YAML, looked at where they are
+PLAIN = ("manifests",)  # folders of plain YAML, looked at where they are
 
 
 def render(component: Component, kubernetes: str, release: Path | None = RELEASE) -> str:
