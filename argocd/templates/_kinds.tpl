@@ -11,6 +11,7 @@
 - {group: argoproj.io, kind: CronWorkflow}
 - {group: argoproj.io, kind: WorkflowTemplate}
 - {group: autoscaling, kind: HorizontalPodAutoscaler}
+- {group: batch, kind: Job}
 - {group: external-secrets.io, kind: ExternalSecret}
 - {group: gateway.networking.k8s.io, kind: Gateway}
 - {group: gateway.networking.k8s.io, kind: HTTPRoute}
