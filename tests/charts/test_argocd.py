@@ -137,7 +137,11 @@ def test_every_application_is_in_a_step_and_steps_follow_waves(generated):
 
 
 def test_kinds_are_there_before_their_users():
-    cluster = {one["metadata"]["labels"]["twin/component"]: wave(one) for one in APPLICATIONS if "-in-cluster" in one["spec"]["project"]}
+    cluster = {
+        one["metadata"]["labels"]["twin/component"]: wave(one)
+        for one in APPLICATIONS
+        if "-in-cluster" in one["spec"]["project"]
+    }
     for kind in ("external-secrets", "karpenter", "cert-manager", "envoy-gateway", "kube-prometheus-stack"):
         assert cluster[kind] < cluster["base"] == cluster["own"] < cluster["argo-workflows"]
 
@@ -146,7 +150,9 @@ def test_projects_and_rights_are_there_before_applications():
     def first(one: dict) -> int:
         return int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", 0))
 
-    order = {kind: {first(one) for one in OBJECTS if one["kind"] == kind} for kind in ("ConfigMap", "AppProject", "ApplicationSet")}
+    order = {
+        kind: {first(one) for one in OBJECTS if one["kind"] == kind} for kind in ("ConfigMap", "AppProject", "ApplicationSet")
+    }
     assert max(order["ConfigMap"]) < min(order["AppProject"])
     assert max(order["AppProject"]) < min(order["ApplicationSet"])
 
@@ -225,7 +231,11 @@ def test_what_leaves_a_set_goes_on_running(generated):
 @pytest.mark.parametrize("application", [one for one in HERE if "helm" in one["spec"]["source"]], ids=name)
 def test_replicas_are_left_alone_exactly_where_an_autoscaler_counts_them(application):
     text = rendered(application)
-    scaled = {one["spec"]["scaleTargetRef"]["name"] for one in helm.objects(text) if one["kind"] in {"ScaledObject", "HorizontalPodAutoscaler"}}
+    scaled = {
+        one["spec"]["scaleTargetRef"]["name"]
+        for one in helm.objects(text)
+        if one["kind"] in {"ScaledObject", "HorizontalPodAutoscaler"}
+    }
     left = application["spec"].get("ignoreDifferences", [])
     assert {one["name"] for one in left} == scaled
     assert all(one["jsonPointers"] == ["/spec/replicas"] for one in left)
@@ -247,14 +257,21 @@ def test_argocds_own_objects_are_what_the_api_and_our_policies_accept():
 
 
 def test_staging_and_production_may_be_two_clusters():
-    second = {"environments.production.cluster": "production", "clusters.production": {"addons": ["external-secrets"], "karpenter": {}}}
+    second = {
+        "environments.production.cluster": "production",
+        "clusters.production": {"addons": ["external-secrets"], "karpenter": {}},
+    }
     text = platform(second)
     made = {name(one): one for one in applications(text)}
     assert made["production-vllm"]["spec"]["destination"] == {"name": "production", "namespace": "twin-production"}
     assert made["staging-vllm"]["spec"]["destination"]["name"] == "in-cluster"
     projects = {one["metadata"]["name"]: one["spec"] for one in helm.objects(text) if one["kind"] == "AppProject"}
     assert projects["production"]["destinations"] == [{"name": "production", "namespace": "twin-production"}]
-    assert {one for one in made if one.startswith("production-")} >= {"production-base", "production-own", "production-external-secrets"}
+    assert {one for one in made if one.startswith("production-")} >= {
+        "production-base",
+        "production-own",
+        "production-external-secrets",
+    }
     assert "production-keda" not in made
     workflows = made["in-cluster-argo-workflows"]["spec"]["source"]["helm"]["valuesObject"]
     assert workflows["controller"]["workflowNamespaces"] == ["twin-staging"]

@@ -39,7 +39,10 @@ CASES = {
     "keda.sh/v1alpha1 ScaledObject": [
         ("Progressing", {}),
         ("Progressing", {"status": conditions(("Ready", "Unknown"))}),
-        ("Healthy", {"status": conditions(("Ready", "True"), ("Active", "True"), ("Fallback", "False"), ("Paused", "Unknown"))}),
+        (
+            "Healthy",
+            {"status": conditions(("Ready", "True"), ("Active", "True"), ("Fallback", "False"), ("Paused", "Unknown"))},
+        ),
         ("Healthy", {"status": conditions(("Ready", "True"), ("Active", "False"))}),
         ("Degraded", {"status": conditions(("Ready", "False"))}),
         ("Degraded", {"status": conditions(("Ready", "True"), ("Fallback", "True"))}),
@@ -80,7 +83,9 @@ def test_every_script_has_its_table_and_is_what_argo_cd_reads():
     [config] = [one for one in helm.objects(platform()) if one["metadata"]["name"] == "argocd-cm"]
     prefix = "resource.customizations.health."
     read = {key.removeprefix(prefix): text for key, text in config["data"].items() if key.startswith(prefix)}
-    assert {key: text.strip() for key, text in read.items()} == {one.stem: one.read_text().strip() for one in HEALTH.glob("*.lua")}
+    assert {key: text.strip() for key, text in read.items()} == {
+        one.stem: one.read_text().strip() for one in HEALTH.glob("*.lua")
+    }
     assert {f"{api.split('/')[0]}_{name}" for api, name in (kind.split(" ") for kind in CASES)} == set(read)
 
 

@@ -2,7 +2,8 @@
 //
 //	argocd apps            ApplicationSets on stdin -> the Applications that they generate
 //	argocd health FOLDER   an object on stdin -> its health by FOLDER/<group>_<Kind>.lua
-//	argocd can POLICY GROUP ACTION RESOURCE OBJECT   whether policy.csv allows it
+//	argocd can POLICY GROUP RESOURCE ACTION OBJECT   whether a policy.csv allows it
+//	argocd notify          argocd-notifications-cm, its Secret and an Application on stdin -> what is sent of it
 package main
 
 import (
@@ -25,6 +26,8 @@ func run(words []string) error {
 		return healthOf(os.Stdin, words[1], os.Stdout)
 	case len(words) == 6 && words[0] == "can":
 		return can(words[1], words[2:], os.Stdout)
+	case len(words) == 1 && words[0] == "notify":
+		return notify(os.Stdin, os.Stdout)
 	}
-	return fmt.Errorf("usage: argocd apps | health FOLDER | can POLICY GROUP RESOURCE ACTION OBJECT")
+	return fmt.Errorf("usage: argocd apps | health FOLDER | can POLICY GROUP RESOURCE ACTION OBJECT | notify")
 }
