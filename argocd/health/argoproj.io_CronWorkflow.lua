@@ -8,12 +8,13 @@ for _, condition in ipairs(status.conditions or {}) do
     return hs
   end
 end
-if obj.spec ~= nil and obj.spec.suspend == true then
-  hs.status = "Suspended"
-  hs.message = "It starts nothing until somebody resumes it"
-elseif status.phase == "Stopped" then
+if status.phase == "Stopped" then
   hs.status = "Suspended"
   hs.message = "It has reached what its stopStrategy says"
+elseif obj.spec ~= nil and obj.spec.suspend == true then
+  -- Git says so, or else it would be healed: what is as it should be holds up no rolling sync.
+  hs.status = "Healthy"
+  hs.message = "It starts nothing by itself"
 elseif #(status.active or {}) > 0 then
   hs.status = "Healthy" -- hours of training are no reason to hold up a release
   hs.message = "Running: " .. status.active[1].name

@@ -1,13 +1,13 @@
-{{- /* The order in an environment: what one waits for stands before it. */ -}}
+{{- /* The order in an environment: what one waits for stands before it, and what nobody waits for comes last. */ -}}
 {{- define "platform.waves" -}}
 namespace: 0
 mongodb: 1
 qdrant: 1
 index: 2
-pipelines: 2
 vllm: 3
 rag-gateway: 4
 monitoring: 5
+pipelines: 5
 {{- end }}
 
 {{- /* What cannot be had back by another sync. */ -}}

@@ -33,7 +33,8 @@ CASES = {
         ("Degraded", {"spec": CRON, "status": conditions(("SubmissionError", "True"))}),
         ("Degraded", {"spec": CRON, "status": conditions(("SpecError", "True"))}),
         ("Degraded", {"spec": {**CRON, "suspend": True}, "status": conditions(("SpecError", "True"))}),
-        ("Suspended", {"spec": {**CRON, "suspend": True}}),
+        ("Healthy", {"spec": {**CRON, "suspend": True}}),
+        ("Suspended", {"spec": {**CRON, "suspend": True}, "status": {"phase": "Stopped"}}),
         ("Suspended", {"spec": CRON, "status": {"phase": "Stopped"}}),
     ],
     "keda.sh/v1alpha1 ScaledObject": [

@@ -1,56 +1,89 @@
-"""The hook that makes a release's index live: its script runs in a real shell, with a `twin` that answers as the real one exits."""
+"""The hook that makes a release's index live: its script in a real shell, with the real `twin` and a small index."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.charts.rendering import Render, env, released
+from tests.charts.rendering import Render, released
 from tools.charts.platform import kinds
 
-TWIN = """#!/bin/sh
-echo "$*" >> "$SAID"
-case "$2" in switch) exit "$SWITCH" ;; restore) exit "$RESTORE" ;; esac
+BIN = Path(sys.executable).parent
+SOURCES = """author: {id: ada, name: Ada}
+sources:
+  - {kind: files, path: notes/}
 """
 
 
-@pytest.fixture
-def hook(tmp_path):
-    """Run the hook's script: what it exits with, and what it called."""
-    twin = tmp_path / "twin"
-    twin.write_text(TWIN)
-    twin.chmod(0o755)
-    container = Render("index").container("Job")
+class Twin:
+    """A twin of two notes, its index and the snapshot of a release."""
 
-    def run(switch: int, restore: int = 0) -> tuple[int, list[str]]:
-        said = tmp_path / "said"
-        given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SAID": str(said), "SWITCH": str(switch), "RESTORE": str(restore)}
-        given |= {name: str(value) for name, value in env(container).items() if name in {"INDEX", "SNAPSHOT"}}
-        done = subprocess.run([*container["command"], *container["args"]], env=given, check=False)
-        return done.returncode, said.read_text().splitlines()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "notes").mkdir()
+        (folder / "notes" / "rockets.md").write_text("# Rockets\n\nA rocket burns fuel and pushes the gas out of a nozzle.\n")
+        (folder / "notes" / "bread.md").write_text("# Bread\n\nSourdough rises because wild yeast makes gas in the dough.\n")
+        (folder / "sources.yaml").write_text(SOURCES)
+        self.run("twin", "documents", "sync")
+        self.run("twin", "index", "build", "--switch")
+        self.release = json.loads(self.run("twin", "index", "snapshot", "-o", "json").stdout)
 
-    return run
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        given = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **env}
+        return subprocess.run(words, cwd=self.folder, env=given, capture_output=True, text=True, check=False)
+
+    def hook(self, **other: str) -> subprocess.CompletedProcess[str]:
+        """What the Job of the chart runs, for this release."""
+        container = Render("index").container("Job")
+        env = {"INDEX": self.release["name"], "SNAPSHOT": self.release["snapshot"], **other}
+        return self.run(*container["command"], *container["args"], **env)
+
+    def live(self) -> list[str]:
+        return [one["name"] for one in json.loads(self.run("twin", "index", "list", "-o", "json").stdout) if one["live"]]
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory):
+    return Twin(tmp_path_factory.mktemp("twin"))
+
+
+def test_an_index_that_is_there_is_made_live_as_it_is(twin):
+    done = twin.hook(SNAPSHOT="file:///nowhere#sha256:" + "0" * 64)
+    assert done.returncode == 0, done.stderr
+    assert twin.live() == [twin.release["name"]]
+
+
+def test_an_index_that_is_gone_comes_back_from_the_releases_snapshot(twin):
+    away = twin.folder / "away"
+    (twin.folder / ".twin" / "index").rename(away)
+    assert twin.live() == []
+    done = twin.hook()
+    assert done.returncode == 0, done.stderr
+    assert twin.live() == [twin.release["name"]]
+
+
+def test_an_index_that_does_not_find_its_documents_is_neither_made_live_nor_replaced(twin):
+    refusing = twin.folder / "bin"
+    refusing.mkdir()
+    (refusing / "twin").write_text(f'#!/bin/sh\n[ "$2" = switch ] && exit 3\nexec {BIN}/twin "$@"\n')
+    (refusing / "twin").chmod(0o755)
+    done = twin.hook(PATH=f"{refusing}:{os.environ['PATH']}")
+    assert done.returncode == 3
+    assert "is there already" in done.stderr
+
+
+def test_a_snapshot_that_cannot_be_had_fails_the_sync(twin):
+    done = twin.hook(INDEX="other.c1.000000", SNAPSHOT="file:///nowhere#sha256:" + "0" * 64)
+    assert done.returncode != 0
+    assert twin.live() == [twin.release["name"]]
 
 
 INDEX = released()["index"]
-
-
-def test_an_index_that_is_there_is_made_live_with_todays_documents(hook):
-    assert hook(0) == (0, [f"index switch {INDEX['name']}"])
-
-
-def test_an_index_that_is_gone_comes_back_from_the_releases_snapshot(hook):
-    assert hook(1) == (0, [f"index switch {INDEX['name']}", f"index restore {INDEX['snapshot']} --switch"])
-
-
-def test_an_index_that_does_not_find_its_documents_is_neither_made_live_nor_replaced(hook):
-    assert hook(3) == (3, [f"index switch {INDEX['name']}"])
-
-
-def test_a_snapshot_that_cannot_be_had_fails_the_sync(hook):
-    assert hook(1, restore=1)[0] == 1
 
 
 def test_the_hook_can_be_made_again_and_runs_whenever_the_release_differs():
