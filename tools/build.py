@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PACKAGES = {
+    "argocd": ("llm-twin/tools/argocd", ""),
     "conftest": (
         "github.com/open-policy-agent/conftest",
         "-X github.com/open-policy-agent/conftest/internal/commands.version=0.70.0",

@@ -39,7 +39,7 @@ def test_its_volume_stays(plain):
 def test_only_gateway_steps_and_tests_may_ask_and_it_asks_nobody(plain):
     spec = plain("NetworkPolicy", "mongodb")["spec"]
     names = [one["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for one in spec["ingress"][0]["from"]]
-    assert names == ["rag-gateway", "pipelines", "mongodb-test"]
+    assert names == ["rag-gateway", "pipelines", "index", "mongodb-test"]
     assert "egress" not in spec
     assert spec["policyTypes"] == ["Ingress", "Egress"]
 

@@ -55,7 +55,7 @@ def test_an_unknown_value_of_all_charts_is_refused_by_name(chart):
         ({"serviceAccount.annotation": {}}, "annotation"),
         ({"monitor.enabled": "yes"}, "monitor/enabled"),
         ({"podDisruptionBudget.minAvailable": 1}, "minAvailable"),
-        ({"networkPolicy.from": [{}]}, "networkPolicy/from"),
+        ({"networkPolicy.from": [{}]}, "/networkPolicy"),
     ],
     ids=lambda value: str(value)[:40],
 )

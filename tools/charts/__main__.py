@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import yaml
+
 from tools.build import BuildError
 from tools.charts import docs, golden, helm
 from tools.charts.conform import wrong
@@ -19,11 +21,11 @@ from tools.charts.environments import (
     overriding,
     value_files,
 )
+from tools.charts.platform import PLATFORM, applications, plain, platform
 from tools.charts.schemas import schemas
 from tools.render import ROOT
 
 RELEASE = FIXTURES / "release.yaml"
-PLAIN = ("manifests", "argocd")  # folders of plain YAML, looked at where they are
 
 
 def render(component: Component, kubernetes: str, release: Path | None = RELEASE) -> str:
@@ -48,8 +50,15 @@ def check(paths: list[str]) -> int:
 def _all(paths: list[str]) -> list[tuple[str, str]]:
     wanted = {Path(path).resolve() for path in paths}
     found = [(f"{one.name} in {one.environment}", _rendered(one)) for one in components() if not wanted or one.chart in wanted]
-    folders = [one for one in sorted(wanted or {ROOT / name for name in PLAIN}) if one.is_dir() and one.parent != CHARTS]
-    return found + [(str(folder), plain(folder)) for folder in folders]
+    folders = [one for one in sorted(wanted or {ROOT / "manifests", PLATFORM}) if one.is_dir() and one.parent != CHARTS]
+    return found + [(str(folder), _platform() if folder == PLATFORM else plain(folder)) for folder in folders]
+
+
+def _platform() -> str:
+    """Argo CD's own objects, those of root.yaml, and the Applications that are generated."""
+    rendered = platform()
+    made = yaml.safe_dump_all(applications(rendered))
+    return "\n---\n".join((rendered, (PLATFORM / "root.yaml").read_text(encoding="utf-8"), made))
 
 
 def _rendered(component: Component) -> str:
@@ -77,12 +86,6 @@ def fetch() -> int:
     for version in helm.KUBERNETES:
         print(schemas(version))
     return 0
-
-
-def plain(folder: Path) -> str:
-    """The objects that lie in a folder and below it; value files and the like, which are no objects, are left out."""
-    texts = (path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.yaml")))
-    return "\n---\n".join(text for text in texts if "\nkind: " in f"\n{text}" and "\napiVersion: " in f"\n{text}")
 
 
 def main() -> int:

@@ -41,13 +41,15 @@ def template(
     namespace: str = "default",
     values: Sequence[Path] = (),
     sets: Mapping[str, Any] | None = None,
+    files: Mapping[str, Path] | None = None,
     kubernetes: str = KUBERNETES[-1],
     has: Sequence[str] | None = None,
 ) -> str:
-    """The rendered YAML. `sets` are dotted values over the files; `has` the APIs of the cluster. Raises HelmError."""
+    """The rendered YAML. Over value files: `sets`, dotted, and `files`, texts; `has`: the cluster's APIs. Raises HelmError."""
     command = [str(binary("helm")), "template", name, str(chart), "--namespace", namespace, "--kube-version", kubernetes]
     command += [part for file in values for part in ("--values", str(file))]
     command += [part for key, value in (sets or {}).items() for part in ("--set-json", f"{key}={json.dumps(value)}")]
+    command += [part for key, file in (files or {}).items() for part in ("--set-file", f"{key}={file}")]
     command += [part for api in (apis() if has is None else has) for part in ("--api-versions", api)]
     return run(command)
 
