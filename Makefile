@@ -32,7 +32,7 @@ test: .venv/.dev chromium ## Run every test that needs no cluster (TESTS=path na
 
 .PHONY: charts-test
 charts-test: .venv/.dev ## Lint and render every chart, hold it to the API of Kubernetes and to the policies
-	@$(RUN)/python -m tools.build argo-lint conftest helm helm-docs kubeconform promtool > /dev/null
+	@$(RUN)/python -m tools.build argocd argo-lint conftest helm helm-docs kubeconform promtool > /dev/null
 	@$(RUN)/python -m tools.charts fetch > /dev/null
 	@$(RUN)/pytest -n 2 --dist loadfile tests/charts
 
