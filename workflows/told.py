@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 REFUSED = "(exit code 3)"
 MOST = 5  # failures that are named
+_ATTEMPT = re.compile(r"(.+)\((\d+)\)", re.DOTALL)
+_OF_OTHERS = re.compile(r"(child '.*' failed)?", re.DOTALL)  # what Argo says of a DAG, and of a group of steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Told:
 
 def told(workflow: str, status: str, failures: str, seconds: float) -> Told:
     """What to say of a run. A rule's no (exit status 3) is no failure: the run did what it is for."""
-    failed = _failures(failures)
+    failed = _failures(_rows(failures))
     refusing = [one for one in failed if REFUSED in one[1]]
     took = _time(seconds)
     if status == "Succeeded":
@@ -36,18 +39,36 @@ def told(workflow: str, status: str, failures: str, seconds: float) -> Told:
     return Told(f"{workflow} failed", "\n".join(lines), bad=True)
 
 
-def _failures(text: str) -> Sequence[tuple[str, str]]:
-    """Step and message of each failure; what Argo gives is JSON, or a template's rest where nothing failed."""
-    try:
-        found: Any = json.loads(json.loads(text) if text.startswith('"') else text)
-    except ValueError:
-        return ()
-    rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    return [(str(one.get("displayName") or one.get("templateName") or "?"), _line(one.get("message"))) for one in rows]
+def _failures(rows: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """Step and last words of each step that failed for good.
+
+    Argo names every node that failed: each attempt as `gate(0)`, the step that these are of as `gate`, whose own message is
+    why it was not tried again, and the DAGs around it. An attempt whose step is not named was mended by the next one.
+    """
+    attempts: dict[str, tuple[int, str]] = {}
+    for name, message in rows:
+        if found := _ATTEMPT.fullmatch(name):
+            attempts[found[1]] = max(attempts.get(found[1], (-1, "")), (int(found[2]), message))
+    whole = {name: message for name, message in rows if not _ATTEMPT.fullmatch(name)}
+    ended = {name: attempts[name][1] if name in attempts else message for name, message in whole.items()}
+    return [(name, message or "no message") for name, message in ended.items() if not _OF_OTHERS.fullmatch(message)]
+
+
+def _rows(text: str) -> Sequence[tuple[str, str]]:
+    """Name and message of each node that failed, in order of time: JSON, within quotes, which may be cut off at its end."""
+    for whole in (text, text[: text.rfind("},") + 1] + ("]" if text.startswith("[") else ']"')):
+        try:
+            found: Any = json.loads(json.loads(whole) if whole.startswith('"') else whole)
+        except (ValueError, TypeError):
+            continue
+        rows = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        rows.sort(key=lambda one: (str(one.get("finishedAt")), str(one.get("displayName"))))
+        return [(str(one.get("displayName") or one.get("templateName") or "?"), _line(one.get("message"))) for one in rows]
+    return ()
 
 
 def _line(message: object) -> str:
-    return " ".join(str(message or "no message").split())[:300]
+    return " ".join(str(message or "").split())[:300]
 
 
 def _time(seconds: float) -> str:
