@@ -44,9 +44,15 @@ NEEDS = "twin/needs"  # a template's label, by which the chart gives its pod nod
 OUT = "/tmp/out"  # noqa: S108  the pod's own
 RETRIES = 4
 FACTOR: Any = 2  # Hera wants a type of its own, and takes a number
-# Again only what another try can mend: a node that went (spot), a pod that was evicted or killed, a registry that stammered.
-# A rule's no (3) and a wrong word (2) stay, and so does a failure (1): the command has tried again inside.
-TRANSIENT = "lastRetry.status == 'Error' || lastRetry.exitCode in ['137', '143']"
+# Again only what another try can mend: a node that went or a registry that stammered (Error), a pod that was evicted (no exit
+# code: -1), killed or interrupted (spot). A rule's no (3) and a wrong word (2) stay, and so does a failure (1): the command has
+# tried again inside. What ran out of time or memory was killed as well, and would be again.
+TRANSIENT = (
+    "lastRetry.status == 'Error' || "
+    "(lastRetry.exitCode in ['-1', '137', '143'] && !(lastRetry.message matches '(?i)deadline|OOMKilled'))"
+)
+# One argument of a process may have 128 KiB, and two thousand sources that cannot be reached have more to say.
+FAILURES = "{{=sprig.trunc(60000, workflow.failures)}}"
 
 
 def templates(steps: Sequence[Step]) -> dict[str, Container]:
@@ -172,7 +178,7 @@ def ended(step: Mapping[str, Container]) -> None:
             arguments={
                 "workflow": "{{workflow.name}}",
                 "status": "{{workflow.status}}",
-                "failures": "{{workflow.failures}}",
+                "failures": FAILURES,
                 "seconds": "{{workflow.duration}}",
             },
         )

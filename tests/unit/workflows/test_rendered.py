@@ -1,7 +1,6 @@
 """What is rendered for Argo and for Kubeflow: alike, and with what every run must have."""
 
 import re
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -81,27 +80,20 @@ def test_every_pod_is_restricted_bounded_and_has_rights_of_its_own(templates):
             assert one["metadata"]["labels"]["twin/needs"] in set(Needs)
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "again"),
-    [
-        ("Error", "-1", True),  # the node went
-        ("Failed", "143", True),  # spot: terminated
-        ("Failed", "137", True),  # killed
-        ("Failed", "1", False),
-        ("Failed", "2", False),
-        ("Failed", "3", False),  # a rule said no
-        ("Failed", "0", False),  # its deadline passed
-    ],
-)
-def test_a_step_is_tried_again_where_another_try_can_mend_it(templates, status, code, again):
-    last = SimpleNamespace(status=status, exitCode=code)
-    assert bool(eval(TRANSIENT.replace("||", "or"), {"lastRetry": last})) is again
+def test_every_step_is_tried_again_by_the_same_rule(templates):
     for spec in templates.values():
         for one in containers(spec).values():
             retry = one["retryStrategy"]
             assert (retry["expression"], retry["retryPolicy"]) == (TRANSIENT, "Always")
             assert DURATION.fullmatch(retry["backoff"]["duration"])
             assert DURATION.fullmatch(retry["backoff"]["maxDuration"])
+
+
+def test_no_more_is_told_of_failures_than_one_argument_of_a_process_may_have(templates):
+    for spec in templates.values():
+        ended = next(one for one in spec["templates"] if one["name"] == "ended")
+        given = {one["name"]: one["value"] for one in ended["steps"][0][0]["arguments"]["parameters"]}
+        assert given["failures"] == "{{=sprig.trunc(60000, workflow.failures)}}"
 
 
 def test_schedules_are_sound_and_never_run_twice_at_once(schedules, templates):

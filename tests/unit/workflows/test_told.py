@@ -11,7 +11,10 @@ NO_MORE = "retryStrategy.expression evaluated to false"
 
 def failures(*rows):
     """As Argo 3.7 gives them: JSON within quotes, in no order."""
-    nodes = [{"displayName": name, "message": message, "finishedAt": f"2026-11-28T10:00:{n:02}Z"} for n, (name, message) in enumerate(rows)]
+    nodes = [
+        {"displayName": name, "message": message, "finishedAt": f"2026-11-28T10:00:{n:02}Z"}
+        for n, (name, message) in enumerate(rows)
+    ]
     return json.dumps(json.dumps(nodes[::-1]))
 
 
@@ -51,7 +54,9 @@ def test_a_refusal_after_an_interruption_is_a_refusal():
 
 
 def test_a_refusal_beside_a_failure_is_a_failure():
-    said = told("etl-x1", "Failed", failures(*failed("sync", "Error (exit code 1)"), *failed("switch", "Error (exit code 3)")), 9)
+    said = told(
+        "etl-x1", "Failed", failures(*failed("sync", "Error (exit code 1)"), *failed("switch", "Error (exit code 3)")), 9
+    )
     assert said.title == "etl-x1 failed"
 
 
