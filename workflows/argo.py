@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,15 +33,17 @@ from hera.workflows.models import (
     ValueFrom,
     Volume,
     VolumeMount,
+    WorkflowLevelArtifactGC,
     WorkflowMetadata,
     WorkflowTemplateRef,
 )
 
-from workflows.steps import NOTIFY, Step
+from workflows.steps import NOTIFY, Needs, Step
 
 IMAGE = "llm-twin/pipelines"  # the chart puts the release's in its place
 SECRET = "twin-secrets"  # noqa: S105  its name
 NEEDS = "twin/needs"  # a template's label, by which the chart gives its pod nodes, resources and a model server
+LABELS = {"app.kubernetes.io/name": "pipelines", "app.kubernetes.io/part-of": "llm-twin"}  # network policies go by these
 OUT = "/tmp/out"  # noqa: S108  the pod's own
 RETRIES = 4
 FACTOR: Any = 2  # Hera wants a type of its own, and takes a number
@@ -50,6 +53,9 @@ FACTOR: Any = 2  # Hera wants a type of its own, and takes a number
 TRANSIENT = (
     "lastRetry.status == 'Error' || "
     "(lastRetry.exitCode in ['-1', '137', '143'] && !(lastRetry.message matches '(?i)deadline|OOMKilled'))"
+)
+TO_SAVE = (
+    '{"terminationGracePeriodSeconds": 110}'  # for a checkpoint, within the two minutes that a spot node is told before it goes
 )
 # One argument of a process may have 128 KiB, and two thousand sources that cannot be reached have more to say.
 FAILURES = "{{=sprig.trunc(60000, workflow.failures)}}"
@@ -85,6 +91,7 @@ def _template(step: Step) -> Container:
         ),
         service_account_name=f"pipelines-{step.account}",
         active_deadline_seconds=step.minutes * 60,
+        pod_spec_patch=TO_SAVE if step.needs is Needs.TRAIN else None,
         retry_strategy=RetryStrategy(
             limit=RETRIES,
             retry_policy="Always",  # the expression says when
@@ -125,6 +132,7 @@ def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: in
         "synchronization": Synchronization(mutexes=[Mutex(name=name)]),  # one at a time of a twin and environment
         "active_deadline_seconds": minutes * 60,
         "archive_logs": True,
+        "artifact_gc": _log_collection(),
         "pod_gc": PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         "ttl_strategy": TTLStrategy(seconds_after_success=7 * 86400, seconds_after_failure=30 * 86400),
         "security_context": PodSecurityContext(
@@ -135,12 +143,22 @@ def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: in
             seccomp_profile=SeccompProfile(type="RuntimeDefault"),
         ),
         "volumes": _volumes(),
-        "pod_metadata": Metadata(
-            labels={"app.kubernetes.io/name": "pipelines", "app.kubernetes.io/part-of": "llm-twin", "twin/workflow": name}
-        ),
+        "pod_metadata": Metadata(labels={**LABELS, "twin/workflow": name}),
         "on_exit": "ended",
         "metrics": _metrics(name),
     }
+
+
+def _log_collection() -> WorkflowLevelArtifactGC:
+    """Logs are artifacts, and go with their run. That they cannot be removed keeps no run from going."""
+    room = {"name": "main", "resources": {"limits": {"cpu": "500m", "memory": "256Mi"}}}  # Argo's 64 Mi are too few for S3
+    return WorkflowLevelArtifactGC(
+        strategy="OnWorkflowDeletion",
+        service_account_name="pipelines-collector",
+        pod_metadata=Metadata(labels=LABELS),
+        pod_spec_patch=json.dumps({"containers": [room]}),
+        force_finalizer_removal=True,
+    )
 
 
 def _volumes() -> list[Volume]:
