@@ -23,11 +23,16 @@ class Told:
     bad: bool
 
 
-def told(workflow: str, status: str, failures: str, seconds: float) -> Told:
-    """What to say of a run. A rule's no (exit status 3) is no failure: the run did what it is for."""
+def told(workflow: str, status: str, failures: str, seconds: float, message: str = "") -> Told:
+    """What to say of a run. A rule's no (exit status 3) is no failure: the run did what it is for.
+
+    `message` is said instead, where a step of a run has something to say.
+    """
     failed = _failures(_rows(failures))
     refusing = [one for one in failed if REFUSED in one[1]]
     took = _time(seconds)
+    if message:
+        return Told(f"{workflow} has something to tell", message, bad=status != "Succeeded")
     if status == "Succeeded":
         return Told(f"{workflow} succeeded", f"It took {took}.", bad=False)
     if refusing and len(refusing) == len(failed):

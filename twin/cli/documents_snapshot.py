@@ -51,7 +51,10 @@ def restore(
     context: typer.Context,
     artifact: Annotated[str, typer.Argument(help="What `twin documents snapshot` printed: uri#sha256:...")],
     allow_mass_delete: Annotated[
-        bool, typer.Option("--allow-mass-delete", help="Let most of a source go that the snapshot does not have.")
+        bool,
+        typer.Option(
+            "--allow-mass-delete/--refuse-mass-delete", help="Let most of a source go that the snapshot does not have."
+        ),
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:

@@ -124,16 +124,17 @@ def notify(
     status: Annotated[str, typer.Option(help="Succeeded, Failed or Error.")],
     failures: Annotated[str, typer.Option(help="What failed, as Argo's exit handlers get it.")] = "",
     seconds: Annotated[float, typer.Option(help="How long it ran.")] = 0.0,
+    message: Annotated[str, typer.Option(help="What a step of the run has to say, instead of how it ended.")] = "",
 ) -> None:
     """Tell those whom `notify` names how a run ended; exit status 1 when one of them was not reached."""
     from twin.drivers.notify import notify as send
     from workflows.told import told
 
     addresses = place(context).settings.notify.split()
-    message = told(workflow, status, failures, seconds)
-    say(f"{message.title}\n{message.text}")
+    said = told(workflow, status, failures, seconds, message)
+    say(f"{said.title}\n{said.text}")
     if not addresses:
         say("nobody is told: `notify` is not set")
         return
-    reached = asyncio.run(send(addresses, message.title, message.text, bad=message.bad))
+    reached = asyncio.run(send(addresses, said.title, said.text, bad=said.bad))
     say(f"told {reached} {'address' if reached == 1 else 'addresses'}")

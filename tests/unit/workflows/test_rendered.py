@@ -8,11 +8,11 @@ import yaml
 
 from workflows.argo import TRANSIENT
 from workflows.render import argo, kubeflow
-from workflows.steps import ETL, NOTIFY, RESTORE, SNAPSHOT, TRAINING, Needs
+from workflows.steps import BRING_DOCUMENTS, ETL, KEEP_DOCUMENTS, NOTIFY, RESTORE, SNAPSHOT, TELL, TRAINING, Needs
 
 DURATION = re.compile(r"\d+[smh]")
 CRON = re.compile(r"(\*(/\d+)?|\d+)( (\*(/\d+)?|\d+)){4}")
-STEPS = {step.name: step for step in (*ETL, *TRAINING, SNAPSHOT, RESTORE, NOTIFY)}
+STEPS = {step.name: step for step in (*ETL, *TRAINING, KEEP_DOCUMENTS, SNAPSHOT, TELL, BRING_DOCUMENTS, RESTORE, NOTIFY)}
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,23 @@ def test_a_source_that_fails_stops_no_other_and_fails_the_run(templates):
     tasks = {one["name"]: one for one in dags["run"]["tasks"]}
     assert "every-source.Failed" in tasks["index"]["depends"]
     assert tasks["all-read"]["depends"] == "every-source.Succeeded"  # omitted, it leaves the run as failed as its branch
+
+
+def test_what_is_lost_is_brought_back_and_what_is_not_given_stays(templates):
+    tasks = {one["name"]: one for one in next(one for one in templates["restore"]["templates"] if "dag" in one)["dag"]["tasks"]}
+    assert list(tasks) == ["bring-documents", "restore", "build"]
+    assert tasks["bring-documents"]["when"] == "'{{workflow.parameters.documents}}' != ''"
+    assert tasks["restore"]["when"] == "'{{workflow.parameters.snapshot}}' != ''"
+    assert tasks["restore"]["depends"] == "(bring-documents.Succeeded || bring-documents.Skipped)"
+    assert "when" not in tasks["build"]  # the index is brought up to date with the documents, whichever came back
+
+
+def test_people_are_told_what_was_kept(templates):
+    spec = templates["snapshot"]
+    tasks = {one["name"]: one for one in next(one for one in spec["templates"] if "dag" in one)["dag"]["tasks"]}
+    given = {one["name"]: one["value"] for one in tasks["tell"]["arguments"]["parameters"]}
+    assert given["documents"] == "{{tasks.keep-documents.outputs.parameters.documents}}"
+    assert given["snapshot"] == "{{tasks.snapshot.outputs.parameters.pin}}"
 
 
 # --- both engines

@@ -89,3 +89,9 @@ def test_what_is_cut_off_tells_what_is_left_of_it(quoted):
 def test_what_argo_leaves_unfilled_is_no_failure_to_tell():
     for text in ("", "null", "{{workflow.failures}}", '"[]"', '"null"', "7", '"'):
         assert told("etl-x1", "Error", text, 0.4).text == "It ended as Error after 0 s."
+
+
+def test_what_a_step_has_to_say_is_said_as_it_is():
+    said = told("snapshot-x1", "Succeeded", "", 0, "documents: s3://a#sha256:1\nindex: s3://b#sha256:2")
+    assert (said.text, said.bad) == ("documents: s3://a#sha256:1\nindex: s3://b#sha256:2", False)
+    assert "snapshot-x1" in said.title
