@@ -28,20 +28,26 @@ def told(workflow: str, status: str, failures: str, seconds: float, message: str
 
     `message` is said instead, where a step of a run has something to say.
     """
-    failed = _failures(_rows(failures))
-    refusing = [one for one in failed if REFUSED in one[1]]
+    rows = _rows(failures)
+    failed = _failures(rows)
     took = _time(seconds)
     if message:
         return Told(f"{workflow} has something to tell", message, bad=status != "Succeeded")
     if status == "Succeeded":
         return Told(f"{workflow} succeeded", f"It took {took}.", bad=False)
-    if refusing and len(refusing) == len(failed):
-        step = refusing[0][0]
-        return Told(f"{workflow} was refused", f"A rule said no in {step}; its log says why. It took {took}.", bad=True)
+    if refused(rows):
+        said = f"A rule said no in {failed[0][0]}; its log says why. It took {took}."
+        return Told(f"{workflow} was refused", said, bad=True)
     named = [f"- {step}: {message}" for step, message in failed[:MOST]]
     more = [f"- and {len(failed) - MOST} more"] if len(failed) > MOST else []
     lines = [f"It ended as {status} after {took}.", *named, *more]
     return Told(f"{workflow} failed", "\n".join(lines), bad=True)
+
+
+def refused(rows: Sequence[tuple[str, str]]) -> bool:
+    """Whether a rule's no is all that the nodes that failed, each a name and a message, have failed by."""
+    failed = _failures(rows)
+    return bool(failed) and all(REFUSED in message for _, message in failed)
 
 
 def _failures(rows: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
