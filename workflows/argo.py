@@ -72,7 +72,7 @@ def _template(step: Step) -> Container:
     return Container(
         name=step.name,
         annotations={"workflows.argoproj.io/description": step.help},
-        metrics=[_measured(step, name, output) for name, output in step.measures.items()],
+        metrics=_measured(step),
         labels={NEEDS: step.needs},
         image=IMAGE,
         command=["twin"],
@@ -101,13 +101,31 @@ def _template(step: Step) -> Container:
     )
 
 
-def _measured(step: Step, name: str, output: str) -> Prometheus:
-    value = f"{{{{outputs.parameters.{output}}}}}"
-    label = [MetricLabel(key="step", value=step.name)]
-    gauge = Gauge(realtime=False, value=value)
-    return Prometheus(
-        name=name, help=f"What {step.name} said of {output}", labels=label, gauge=gauge, when="{{status}} == Succeeded"
+def _measured(step: Step) -> list[Prometheus]:
+    """How long a step took, by what its pod needs, which prices make into costs; and what it said of itself."""
+    labels = _labels(step=step.name, needs=step.needs)
+    seconds = Prometheus(
+        name="twin_workflow_step_seconds_total",
+        help="How long steps took, by what their pods need",
+        labels=labels,
+        counter=Counter(value="{{duration}}"),
     )
+    said = [
+        Prometheus(
+            name=name,
+            help=f"What {step.name} said of {output}",
+            labels=_labels(step=step.name),
+            gauge=Gauge(realtime=False, value=f"{{{{outputs.parameters.{output}}}}}"),
+            when="{{status}} == Succeeded",
+        )
+        for name, output in step.measures.items()
+    ]
+    return [seconds, *said]
+
+
+def _labels(**labels: str) -> list[MetricLabel]:
+    """One controller runs all environments, each in a namespace of its own."""
+    return [MetricLabel(key=key, value=value) for key, value in {"environment": "{{workflow.namespace}}", **labels}.items()]
 
 
 def _secret(name: str) -> EnvVar:
@@ -168,7 +186,7 @@ def _volumes() -> list[Volume]:
 
 
 def _metrics(name: str) -> Metrics:
-    labels = [MetricLabel(key="workflow", value=name), MetricLabel(key="status", value="{{workflow.status}}")]
+    labels = _labels(workflow=name, status="{{workflow.status}}")
     return Metrics(
         prometheus=[
             Prometheus(

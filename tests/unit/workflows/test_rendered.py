@@ -65,6 +65,18 @@ def test_every_run_is_bounded_told_of_kept_and_alone(templates):
         assert {one["name"] for one in spec["metrics"]["prometheus"]} == {"twin_workflow_runs_total", "twin_workflow_seconds"}
 
 
+def test_every_metric_says_of_which_environment_and_every_step_what_it_costs(templates):
+    for spec in templates.values():
+        steps = containers(spec)
+        metrics = [*spec["metrics"]["prometheus"], *(one for step in steps.values() for one in step["metrics"]["prometheus"])]
+        for one in metrics:
+            assert {"key": "environment", "value": "{{workflow.namespace}}"} in one["labels"]
+        for name, step in steps.items():
+            cost = step["metrics"]["prometheus"][0]
+            assert (cost["name"], cost["counter"]) == ("twin_workflow_step_seconds_total", {"value": "{{duration}}"})
+            assert {"key": "needs", "value": STEPS[name].needs} in cost["labels"]
+
+
 def test_every_pod_is_restricted_bounded_and_has_rights_of_its_own(templates):
     for spec in templates.values():
         assert spec["securityContext"]["runAsNonRoot"] is True
