@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,21 +33,32 @@ from hera.workflows.models import (
     ValueFrom,
     Volume,
     VolumeMount,
+    WorkflowLevelArtifactGC,
     WorkflowMetadata,
     WorkflowTemplateRef,
 )
 
-from workflows.steps import NOTIFY, Step
+from workflows.steps import NOTIFY, Needs, Step
 
 IMAGE = "llm-twin/pipelines"  # the chart puts the release's in its place
 SECRET = "twin-secrets"  # noqa: S105  its name
 NEEDS = "twin/needs"  # a template's label, by which the chart gives its pod nodes, resources and a model server
+LABELS = {"app.kubernetes.io/name": "pipelines", "app.kubernetes.io/part-of": "llm-twin"}  # network policies go by these
 OUT = "/tmp/out"  # noqa: S108  the pod's own
 RETRIES = 4
 FACTOR: Any = 2  # Hera wants a type of its own, and takes a number
-# Again only what another try can mend: a node that went (spot), a pod that was evicted or killed, a registry that stammered.
-# A rule's no (3) and a wrong word (2) stay, and so does a failure (1): the command has tried again inside.
-TRANSIENT = "lastRetry.status == 'Error' || lastRetry.exitCode in ['137', '143']"
+# Again only what another try can mend: a node that went or a registry that stammered (Error), a pod that was evicted (no exit
+# code: -1), killed or interrupted (spot). A rule's no (3) and a wrong word (2) stay, and so does a failure (1): the command has
+# tried again inside. What ran out of time or memory was killed as well, and would be again.
+TRANSIENT = (
+    "lastRetry.status == 'Error' || "
+    "(lastRetry.exitCode in ['-1', '137', '143'] && !(lastRetry.message matches '(?i)deadline|OOMKilled'))"
+)
+TO_SAVE = (
+    '{"terminationGracePeriodSeconds": 110}'  # for a checkpoint, within the two minutes that a spot node is told before it goes
+)
+# One argument of a process may have 128 KiB, and two thousand sources that cannot be reached have more to say.
+FAILURES = "{{=sprig.trunc(60000, workflow.failures)}}"
 
 
 def templates(steps: Sequence[Step]) -> dict[str, Container]:
@@ -60,7 +72,7 @@ def _template(step: Step) -> Container:
     return Container(
         name=step.name,
         annotations={"workflows.argoproj.io/description": step.help},
-        metrics=[_measured(step, name, output) for name, output in step.measures.items()],
+        metrics=_measured(step),
         labels={NEEDS: step.needs},
         image=IMAGE,
         command=["twin"],
@@ -79,6 +91,7 @@ def _template(step: Step) -> Container:
         ),
         service_account_name=f"pipelines-{step.account}",
         active_deadline_seconds=step.minutes * 60,
+        pod_spec_patch=TO_SAVE if step.needs is Needs.TRAIN else None,
         retry_strategy=RetryStrategy(
             limit=RETRIES,
             retry_policy="Always",  # the expression says when
@@ -88,13 +101,31 @@ def _template(step: Step) -> Container:
     )
 
 
-def _measured(step: Step, name: str, output: str) -> Prometheus:
-    value = f"{{{{outputs.parameters.{output}}}}}"
-    label = [MetricLabel(key="step", value=step.name)]
-    gauge = Gauge(realtime=False, value=value)
-    return Prometheus(
-        name=name, help=f"What {step.name} said of {output}", labels=label, gauge=gauge, when="{{status}} == Succeeded"
+def _measured(step: Step) -> list[Prometheus]:
+    """How long a step took, by what its pod needs, which prices make into costs; and what it said of itself."""
+    labels = _labels(step=step.name, needs=step.needs)
+    seconds = Prometheus(
+        name="twin_workflow_step_seconds_total",
+        help="How long steps took, by what their pods need",
+        labels=labels,
+        counter=Counter(value="{{duration}}"),
     )
+    said = [
+        Prometheus(
+            name=name,
+            help=f"What {step.name} said of {output}",
+            labels=_labels(step=step.name),
+            gauge=Gauge(realtime=False, value=f"{{{{outputs.parameters.{output}}}}}"),
+            when="{{status}} == Succeeded",
+        )
+        for name, output in step.measures.items()
+    ]
+    return [seconds, *said]
+
+
+def _labels(**labels: str) -> list[MetricLabel]:
+    """One controller runs all environments, each in a namespace of its own."""
+    return [MetricLabel(key=key, value=value) for key, value in {"environment": "{{workflow.namespace}}", **labels}.items()]
 
 
 def _secret(name: str) -> EnvVar:
@@ -119,6 +150,7 @@ def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: in
         "synchronization": Synchronization(mutexes=[Mutex(name=name)]),  # one at a time of a twin and environment
         "active_deadline_seconds": minutes * 60,
         "archive_logs": True,
+        "artifact_gc": _log_collection(),
         "pod_gc": PodGC(strategy="OnPodCompletion", delete_delay_duration="10m"),
         "ttl_strategy": TTLStrategy(seconds_after_success=7 * 86400, seconds_after_failure=30 * 86400),
         "security_context": PodSecurityContext(
@@ -129,12 +161,22 @@ def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: in
             seccomp_profile=SeccompProfile(type="RuntimeDefault"),
         ),
         "volumes": _volumes(),
-        "pod_metadata": Metadata(
-            labels={"app.kubernetes.io/name": "pipelines", "app.kubernetes.io/part-of": "llm-twin", "twin/workflow": name}
-        ),
+        "pod_metadata": Metadata(labels={**LABELS, "twin/workflow": name}),
         "on_exit": "ended",
         "metrics": _metrics(name),
     }
+
+
+def _log_collection() -> WorkflowLevelArtifactGC:
+    """Logs are artifacts, and go with their run. That they cannot be removed keeps no run from going."""
+    room = {"name": "main", "resources": {"limits": {"cpu": "500m", "memory": "256Mi"}}}  # Argo's 64 Mi are too few for S3
+    return WorkflowLevelArtifactGC(
+        strategy="OnWorkflowDeletion",
+        service_account_name="pipelines-collector",
+        pod_metadata=Metadata(labels=LABELS),
+        pod_spec_patch=json.dumps({"containers": [room]}),
+        force_finalizer_removal=True,
+    )
 
 
 def _volumes() -> list[Volume]:
@@ -144,7 +186,7 @@ def _volumes() -> list[Volume]:
 
 
 def _metrics(name: str) -> Metrics:
-    labels = [MetricLabel(key="workflow", value=name), MetricLabel(key="status", value="{{workflow.status}}")]
+    labels = _labels(workflow=name, status="{{workflow.status}}")
     return Metrics(
         prometheus=[
             Prometheus(
@@ -172,7 +214,7 @@ def ended(step: Mapping[str, Container]) -> None:
             arguments={
                 "workflow": "{{workflow.name}}",
                 "status": "{{workflow.status}}",
-                "failures": "{{workflow.failures}}",
+                "failures": FAILURES,
                 "seconds": "{{workflow.duration}}",
             },
         )

@@ -140,7 +140,7 @@ SNAPSHOT = Step(
     name="snapshot",
     help="Keep the live index as the one that is judged",
     words=("index", "snapshot"),
-    gives={"index": ".", "chunks": "chunks"},
+    gives={"index": ".", "pin": "snapshot", "chunks": "chunks"},
     measures={"twin_index_chunks": "chunks"},
     needs=Needs.WORK,
     minutes=120,
@@ -179,6 +179,34 @@ PROMOTE = Step(
 )
 TRAINING = (DATASET, SFT, DPO, SNAPSHOT, EVALUATE, GATE, PROMOTE)
 
+KEEP_DOCUMENTS = Step(
+    name="keep-documents",
+    help="Keep the stored documents in the store of artifacts",
+    words=("documents", "snapshot"),
+    gives={"documents": "snapshot"},
+    needs=Needs.WORK,
+    minutes=120,
+)
+TELL = Step(
+    name="tell",
+    help="Tell people what was kept, so that it can be found when everything else is gone",
+    words=(
+        "workflows",
+        "notify",
+        "--workflow={workflow}",
+        "--status=Succeeded",
+        "--message=documents: {documents}\nindex: {snapshot}",
+    ),
+    minutes=5,
+    account="notify",
+)
+BRING_DOCUMENTS = Step(
+    name="bring-documents",
+    help="Make the stored documents equal to those of a snapshot",
+    words=("documents", "restore", "{documents}", "--{mass-delete}-mass-delete"),
+    needs=Needs.WORK,
+    minutes=240,
+)
 RESTORE = Step(
     name="restore",
     help="Make an index again from its snapshot, and make it live if it finds its own documents",

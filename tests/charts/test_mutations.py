@@ -89,6 +89,16 @@ MISTAKES = [
     Mistake("a value that nothing knows", "rag-gateway", "values.yaml", "replicaCount: 2", "replicaCount: 2\nreplicas: 2", "replicas"),
     Mistake("latest by value", "qdrant", "values.yaml", '  tag: ""', "  tag: latest", "image/tag"),
     Mistake("a secret that nobody names", "vllm", "values.yaml", "existingSecret: twin-secrets", 'existingSecret: ""', "existingSecret"),
+    # --- workflows ---
+    Mistake("a step that may write its root", "pipelines", "workflows/etl.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRootFilesystem is not true"),
+    Mistake("a run of root", "pipelines", "workflows/training.yaml", "runAsNonRoot: true", "runAsNonRoot: false", "may run as root"),
+    Mistake("a run behind no policy", "pipelines", "workflows/snapshot.yaml", "app.kubernetes.io/name: pipelines", "app.kubernetes.io/name: pipes", "denies its steps' egress"),
+    Mistake("a step without resources", "pipelines", "templates/_pipelines.tpl", '"resources" $needs.resources', '"resources" dict', "no resources."),
+    Mistake("another image than the release's steps", "pipelines", "templates/_pipelines.tpl", '"image" (include "pipelines.image" $root)', '"image" "r/pipelines:1"', "is not the release's pipelines"),
+    Mistake("a model server of a tag", "pipelines", "templates/_pipelines.tpl", '(dict "root" . "image" .Values.server.image)', '(dict "root" . "image" (omit .Values.server.image "digest"))', "has no digest"),
+    Mistake("an executor that may do everything", "pipelines", "templates/role.yaml", '(list "create" "patch")', '(list "*")', '"*" in verbs'),
+    Mistake("a field that Argo does not have", "pipelines", "workflows/restore.yaml", "podGC:", "podGc:", "podGc"),
+    Mistake("a token that is written down", "pipelines", "templates/secret.yaml", "type: kubernetes.io", "stringData: {token: abc}\ntype: kubernetes.io", "holds its values"),
 ]  # fmt: skip
 
 

@@ -138,16 +138,6 @@ def test_files_and_settings_of_the_branch_reach_the_steps():
     assert yaml.safe_load(data["release.yaml"])["release"]["id"] == "2026-11-20.1"
 
 
-def test_the_api_lets_a_pod_say_how_its_step_ended_and_nothing_else(render):
-    assert render("Role")["rules"] == [
-        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-    ]
-    assert [one["name"] for one in render("RoleBinding")["subjects"]] == ["pipelines-executor"]
-    accounts = [one for (kind, _), one in render.objects.items() if kind == "ServiceAccount"]
-    assert {one["metadata"]["name"] for one in accounts} == {f"pipelines-{name}" for name in (*SECRETS, "executor")}
-    assert not [one for one in accounts if one["automountServiceAccountToken"]]
-
-
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [

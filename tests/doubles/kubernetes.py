@@ -18,6 +18,7 @@ class KubernetesDouble:
         self.objects: dict[str, dict[str, dict]] = {"workflowtemplates": {}, "workflows": {}}
         self.made: list[dict] = []
         self.phases: list[str] = []
+        self.nodes: dict[str, dict] = {}  # of every run
         self.refuse = 0
 
     def add(self, kind: str, one: dict) -> None:
@@ -86,6 +87,10 @@ class KubernetesDouble:
         self.made.append(body)
         name = f"{body['metadata']['generateName']}{len(self.made):05}"
         stamp = f"2026-01-01T00:00:{len(self.made):02}Z"
-        body = {**body, "metadata": {**body["metadata"], "name": name, "creationTimestamp": stamp}, "status": {"nodes": {}}}
+        body = {
+            **body,
+            "metadata": {**body["metadata"], "name": name, "creationTimestamp": stamp},
+            "status": {"nodes": self.nodes},
+        }
         self.add(request.match_info["kind"], body)
         return web.json_response(body, status=201)

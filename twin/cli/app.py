@@ -16,6 +16,7 @@ from twin.cli import (
     dataset_review,
     doctor,
     documents,
+    documents_snapshot,
     index,
     index_snapshot,
     init,
@@ -70,6 +71,8 @@ def root(
 
 app.command("init")(init.init)
 app.command("up")(serve.up)
+documents.app.command("snapshot")(documents_snapshot.snapshot)
+documents.app.command("restore")(documents_snapshot.restore)
 app.add_typer(documents.app, name="documents", cls=Group)
 index.app.command("snapshot")(index_snapshot.snapshot)
 index.app.command("restore")(index_snapshot.restore)

@@ -19,6 +19,8 @@ WHOLE = 1_000  # characters: more than any first sentence has
 GOES_ON = {  # commands that keep what they did, so that the next run has less to do
     "twin up",
     "twin documents sync",
+    "twin documents snapshot",
+    "twin documents restore",
     "twin index build",
     "twin index snapshot",
     "twin index restore",

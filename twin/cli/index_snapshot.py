@@ -63,7 +63,7 @@ def restore(
 ) -> None:
     """Make an index again from its artifact; the next build brings it up to date with the documents that are here."""
     here = place(context)
-    info = asyncio.run(_restore(here, _pinned(artifact), replace=replace))
+    info = asyncio.run(_restore(here, pinned(artifact), replace=replace))
     gate = asyncio.run(switched(here, info.name)) if switch else None
     if not show({"index": info, "switch": gate}, output):
         say(f"{info.name}: {info.chunks} passages restored")
@@ -87,7 +87,8 @@ def _store(here: Place) -> AbstractAsyncContextManager[EdgeIndexes | ServerIndex
     return indexes(here)  # type: ignore[return-value]  # one of the two
 
 
-def _pinned(text: str) -> Artifact:
+def pinned(text: str) -> Artifact:
+    """An artifact as it was typed. Raises ArtifactError."""
     try:
         return Artifact.parse(text)
     except ValueError as exc:

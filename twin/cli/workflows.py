@@ -20,8 +20,8 @@ app = typer.Typer(help="Runs of the loop in a cluster.", no_args_is_help=True, r
 ContextOption = Annotated[str, typer.Option("--context", help="Of the kubeconfig.", show_default="the current one")]
 NamespaceOption = Annotated[str, typer.Option("-n", "--namespace", help="The environment's.", show_default="the context's")]
 EVERY = 2.0  # seconds between two looks at a run
-ENDED = ("Succeeded", "Failed", "Error")
 LABEL = "twin/workflow"
+EXIT, FAILED = {"Succeeded": 0, "Refused": 3}, 1
 
 
 @app.callback()
@@ -35,7 +35,9 @@ def submit(
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="KEY=VALUE", help="Of the workflow; several times.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Wait until it has ended; exit status 1 when it failed.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Wait until it has ended; exit status 1 when it failed, 3 when a rule said no.")
+    ] = False,
     context: ContextOption = "",
     namespace: NamespaceOption = "",
     output: OutputOption = Output.TABLE,
@@ -43,6 +45,7 @@ def submit(
     """Begin a run of a workflow. One at a time runs: another waits for it."""
     from twin.drivers.cluster import Cluster
     from workflows.asked import ParameterError, parameters
+    from workflows.runs import ENDED, phase
 
     cluster = Cluster(context, namespace)
     template = cluster.get("workflowtemplates", name)
@@ -50,16 +53,16 @@ def submit(
         given = parameters(template, parameter or ())
     except ParameterError as exc:
         raise typer.BadParameter(str(exc), param_hint="-p") from exc
-    before = [one for one in cluster.list("workflows", f"{LABEL}={name}") if _phase(one) not in ENDED]
+    before = [one for one in cluster.list("workflows", f"{LABEL}={name}") if phase(one) not in ENDED]
     made = cluster.create("workflows", _run(name, given))
     run = str(made["metadata"]["name"])
     if before:
         say(f"{run} waits until {before[0]['metadata']['name']} has ended")
-    phase = _watched(cluster, run) if watch else _phase(made)
-    if not show({"name": run, "namespace": cluster.namespace, "phase": phase}, output):
+    stands = _watched(cluster, run) if watch else phase(made)
+    if not show({"name": run, "namespace": cluster.namespace, "phase": stands}, output):
         print(run)
-        say(phase if watch else f"`kubectl -n {cluster.namespace} get workflow {run}` says how it goes")
-    raise typer.Exit(int(watch and phase != "Succeeded"))
+        say(stands if watch else f"`kubectl -n {cluster.namespace} get workflow {run}` says how it goes")
+    raise typer.Exit(EXIT.get(stands, FAILED) if watch else 0)
 
 
 def _run(name: str, given: list[dict[str, str]]) -> Mapping[str, Any]:
@@ -71,22 +74,20 @@ def _run(name: str, given: list[dict[str, str]]) -> Mapping[str, Any]:
     }
 
 
-def _watched(cluster: Cluster, run: str) -> str:
-    """How `run` ended; its steps are said as they end."""
+def _watched(cluster: Cluster, name: str) -> str:
+    """How the run ended; its steps are said as they end."""
+    from workflows.runs import ENDED, phase, steps_ended
+
     said: set[str] = set()
     while True:
-        status = cluster.get("workflows", run).get("status", {})
-        for key, node in status.get("nodes", {}).items():
-            if node.get("type") == "Pod" and node.get("phase") in ENDED and key not in said:
-                said.add(key)
-                say(f"{node['displayName']}: {node['phase']} {node.get('message', '')}".rstrip())
-        if status.get("phase") in ENDED:
-            return str(status["phase"])
+        run = cluster.get("workflows", name)
+        lines = steps_ended(run)
+        for key in lines.keys() - said:
+            say(lines[key])
+        said |= lines.keys()
+        if (stands := phase(run)) in ENDED:
+            return stands
         time.sleep(EVERY)
-
-
-def _phase(run: Mapping[str, Any]) -> str:
-    return str(run.get("status", {}).get("phase") or "Pending")
 
 
 @app.command("list")
@@ -106,11 +107,13 @@ def list_runs(
 
 
 def _row(run: Mapping[str, Any]) -> dict[str, str]:
+    from workflows.runs import phase
+
     status = run.get("status", {})
     return {
         "name": str(run["metadata"]["name"]),
         "workflow": str(run["metadata"].get("labels", {}).get(LABEL, "")),
-        "phase": _phase(run),
+        "phase": phase(run),
         "progress": str(status.get("progress", "")),
         "started": str(status.get("startedAt") or ""),
         "message": str(status.get("message", "")),
@@ -124,16 +127,17 @@ def notify(
     status: Annotated[str, typer.Option(help="Succeeded, Failed or Error.")],
     failures: Annotated[str, typer.Option(help="What failed, as Argo's exit handlers get it.")] = "",
     seconds: Annotated[float, typer.Option(help="How long it ran.")] = 0.0,
+    message: Annotated[str, typer.Option(help="What a step of the run has to say, instead of how it ended.")] = "",
 ) -> None:
     """Tell those whom `notify` names how a run ended; exit status 1 when one of them was not reached."""
     from twin.drivers.notify import notify as send
     from workflows.told import told
 
     addresses = place(context).settings.notify.split()
-    message = told(workflow, status, failures, seconds)
-    say(f"{message.title}\n{message.text}")
+    said = told(workflow, status, failures, seconds, message)
+    say(f"{said.title}\n{said.text}")
     if not addresses:
         say("nobody is told: `notify` is not set")
         return
-    reached = asyncio.run(send(addresses, message.title, message.text, bad=message.bad))
+    reached = asyncio.run(send(addresses, said.title, said.text, bad=said.bad))
     say(f"told {reached} {'address' if reached == 1 else 'addresses'}")

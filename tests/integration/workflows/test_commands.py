@@ -66,6 +66,15 @@ async def test_a_run_that_is_watched_ends_as_the_command_does(cluster, run, end,
     assert end in (await run("submit", "snapshot", "--watch", status=status)).stderr
 
 
+async def test_a_run_that_a_rule_refused_ends_with_its_exit_status(cluster, run):
+    cluster.phases = ["Running", "Failed"]
+    gate = {"displayName": "gate(0)", "type": "Pod", "phase": "Failed", "message": "main: Error (exit code 3)"}
+    cluster.nodes = {"g0": gate, "g": {**gate, "displayName": "gate", "type": "Retry", "message": "no more"}}
+    said = (await run("submit", "training", "--watch", status=3)).stderr
+    assert "gate(0): Failed main: Error (exit code 3)" in said
+    assert said.rstrip().endswith("Refused")
+
+
 async def test_runs_are_listed_the_newest_first(cluster, run):
     assert "no run yet" in (await run("list")).stdout
     for name in ("etl", "snapshot"):

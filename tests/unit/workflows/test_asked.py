@@ -40,6 +40,8 @@ def test_a_wrong_parameter_is_refused_by_its_name(templates, workflow, given, wo
     assert words in str(refused.value)
 
 
-def test_a_parameter_without_a_default_is_asked_for(templates):
-    with pytest.raises(ParameterError, match=r"restore needs -p snapshot=...: What `twin index snapshot` printed"):
-        parameters(templates["restore"], [])
+def test_a_parameter_without_a_default_is_asked_for():
+    needed = {"name": "snapshot", "description": "What was printed"}
+    template = {"metadata": {"name": "bring"}, "spec": {"arguments": {"parameters": [needed]}}}
+    with pytest.raises(ParameterError, match=r"bring needs -p snapshot=...: What was printed"):
+        parameters(template, [])

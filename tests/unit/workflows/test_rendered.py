@@ -1,7 +1,6 @@
 """What is rendered for Argo and for Kubeflow: alike, and with what every run must have."""
 
 import re
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,11 +8,11 @@ import yaml
 
 from workflows.argo import TRANSIENT
 from workflows.render import argo, kubeflow
-from workflows.steps import ETL, NOTIFY, RESTORE, SNAPSHOT, TRAINING, Needs
+from workflows.steps import BRING_DOCUMENTS, ETL, KEEP_DOCUMENTS, NOTIFY, RESTORE, SNAPSHOT, TELL, TRAINING, Needs
 
 DURATION = re.compile(r"\d+[smh]")
 CRON = re.compile(r"(\*(/\d+)?|\d+)( (\*(/\d+)?|\d+)){4}")
-STEPS = {step.name: step for step in (*ETL, *TRAINING, SNAPSHOT, RESTORE, NOTIFY)}
+STEPS = {step.name: step for step in (*ETL, *TRAINING, KEEP_DOCUMENTS, SNAPSHOT, TELL, BRING_DOCUMENTS, RESTORE, NOTIFY)}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +65,18 @@ def test_every_run_is_bounded_told_of_kept_and_alone(templates):
         assert {one["name"] for one in spec["metrics"]["prometheus"]} == {"twin_workflow_runs_total", "twin_workflow_seconds"}
 
 
+def test_every_metric_says_of_which_environment_and_every_step_what_it_costs(templates):
+    for spec in templates.values():
+        steps = containers(spec)
+        metrics = [*spec["metrics"]["prometheus"], *(one for step in steps.values() for one in step["metrics"]["prometheus"])]
+        for one in metrics:
+            assert {"key": "environment", "value": "{{workflow.namespace}}"} in one["labels"]
+        for name, step in steps.items():
+            cost = step["metrics"]["prometheus"][0]
+            assert (cost["name"], cost["counter"]) == ("twin_workflow_step_seconds_total", {"value": "{{duration}}"})
+            assert {"key": "needs", "value": STEPS[name].needs} in cost["labels"]
+
+
 def test_every_pod_is_restricted_bounded_and_has_rights_of_its_own(templates):
     for spec in templates.values():
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -81,27 +92,20 @@ def test_every_pod_is_restricted_bounded_and_has_rights_of_its_own(templates):
             assert one["metadata"]["labels"]["twin/needs"] in set(Needs)
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "again"),
-    [
-        ("Error", "-1", True),  # the node went
-        ("Failed", "143", True),  # spot: terminated
-        ("Failed", "137", True),  # killed
-        ("Failed", "1", False),
-        ("Failed", "2", False),
-        ("Failed", "3", False),  # a rule said no
-        ("Failed", "0", False),  # its deadline passed
-    ],
-)
-def test_a_step_is_tried_again_where_another_try_can_mend_it(templates, status, code, again):
-    last = SimpleNamespace(status=status, exitCode=code)
-    assert bool(eval(TRANSIENT.replace("||", "or"), {"lastRetry": last})) is again
+def test_every_step_is_tried_again_by_the_same_rule(templates):
     for spec in templates.values():
         for one in containers(spec).values():
             retry = one["retryStrategy"]
             assert (retry["expression"], retry["retryPolicy"]) == (TRANSIENT, "Always")
             assert DURATION.fullmatch(retry["backoff"]["duration"])
             assert DURATION.fullmatch(retry["backoff"]["maxDuration"])
+
+
+def test_no_more_is_told_of_failures_than_one_argument_of_a_process_may_have(templates):
+    for spec in templates.values():
+        ended = next(one for one in spec["templates"] if one["name"] == "ended")
+        given = {one["name"]: one["value"] for one in ended["steps"][0][0]["arguments"]["parameters"]}
+        assert given["failures"] == "{{=sprig.trunc(60000, workflow.failures)}}"
 
 
 def test_schedules_are_sound_and_never_run_twice_at_once(schedules, templates):
@@ -128,6 +132,23 @@ def test_a_source_that_fails_stops_no_other_and_fails_the_run(templates):
     tasks = {one["name"]: one for one in dags["run"]["tasks"]}
     assert "every-source.Failed" in tasks["index"]["depends"]
     assert tasks["all-read"]["depends"] == "every-source.Succeeded"  # omitted, it leaves the run as failed as its branch
+
+
+def test_what_is_lost_is_brought_back_and_what_is_not_given_stays(templates):
+    tasks = {one["name"]: one for one in next(one for one in templates["restore"]["templates"] if "dag" in one)["dag"]["tasks"]}
+    assert list(tasks) == ["bring-documents", "restore", "build"]
+    assert tasks["bring-documents"]["when"] == "'{{workflow.parameters.documents}}' != ''"
+    assert tasks["restore"]["when"] == "'{{workflow.parameters.snapshot}}' != ''"
+    assert tasks["restore"]["depends"] == "(bring-documents.Succeeded || bring-documents.Skipped)"
+    assert "when" not in tasks["build"]  # the index is brought up to date with the documents, whichever came back
+
+
+def test_people_are_told_what_was_kept(templates):
+    spec = templates["snapshot"]
+    tasks = {one["name"]: one for one in next(one for one in spec["templates"] if "dag" in one)["dag"]["tasks"]}
+    given = {one["name"]: one["value"] for one in tasks["tell"]["arguments"]["parameters"]}
+    assert given["documents"] == "{{tasks.keep-documents.outputs.parameters.documents}}"
+    assert given["snapshot"] == "{{tasks.snapshot.outputs.parameters.pin}}"
 
 
 # --- both engines
