@@ -89,6 +89,15 @@ def test_a_workflow_costs_by_its_schedule_and_nothing_when_it_is_off(clone):
     assert _of(estimate(clone), "pipelines", "training") == []
 
 
+def test_this_repository_can_be_reckoned_and_staging_rests_without_a_model_server():
+    staging, production = estimate(ROOT).environments
+    assert (staging.environment, production.environment) == ("staging", "production")
+    assert 0 < staging.low < staging.high
+    assert staging.low < production.low
+    (model,) = [line for line in staging.lines if line.component == "vllm" and "pod" in line.what]
+    assert model.low < model.high / 2
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
