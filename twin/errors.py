@@ -26,6 +26,7 @@ TwinError                      exit 1   one line: the thing, what is wrong with 
 ├── ArtifactError              an artifact cannot be read or written
 │   └── DigestError            it is not what its digest says
 ├── ClusterError               Kubernetes cannot be asked, or says no
+├── PlatformError              what a cluster is to follow cannot be read, or did not start
 ├── NotifyError                nobody could be told
 └── AnswerError                an answer cannot be given; `status` and OpenAI's `code`
     ├── QuestionError          400: the question is at fault
@@ -154,6 +155,10 @@ class DigestError(ArtifactError):
 
 class ClusterError(TwinError):
     """Kubernetes cannot be asked, or refuses."""
+
+
+class PlatformError(TwinError):
+    """What a cluster is to follow cannot be read or priced, or did not start."""
 
 
 class NotifyError(TwinError):

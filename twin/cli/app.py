@@ -24,6 +24,7 @@ from twin.cli import (
     model,
     model_follow,
     model_server,
+    platform,
     promote,
     release,
     serve,
@@ -91,6 +92,7 @@ app.command("ask")(ask.ask)
 app.command("serve")(serve.serve)
 app.add_typer(traces.app, name="traces", cls=Group)
 app.add_typer(workflows.app, name="workflows", cls=Group)
+app.add_typer(platform.app, name="platform", cls=Group)
 app.add_typer(keys.app, name="keys", cls=Group)
 app.add_typer(config.app, name="config", cls=Group)
 app.command("doctor")(doctor.doctor)
