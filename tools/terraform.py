@@ -29,7 +29,9 @@ def program() -> str:
     found = shutil.which("terraform")
     wanted = ".".join(map(str, LEAST))
     if not found:
-        raise TerraformError(f"terraform is not on PATH: install {wanted} or later (https://developer.hashicorp.com/terraform/install)")
+        raise TerraformError(
+            f"terraform is not on PATH: install {wanted} or later (https://developer.hashicorp.com/terraform/install)"
+        )
     said = subprocess.run([found, "version", "-json"], env=environment(), capture_output=True, text=True, check=True).stdout
     version = json.loads(said)["terraform_version"]
     if tuple(int(part) for part in version.split(".")[:2]) < LEAST:
@@ -66,15 +68,16 @@ def _configuration(mirror: Path) -> Path:
 
 def main() -> int:
     """Run Terraform with the arguments after the folder; its exit status."""
-    if len(sys.argv) < 3:
+    folder, *command = [*sys.argv[1:], ""]
+    if not any(command):
         print("usage: python -m tools.terraform FOLDER COMMAND [ARGUMENT ...]", file=sys.stderr)
         return 2
     try:
-        command = [program(), f"-chdir={sys.argv[1]}", *sys.argv[2:]]
+        line = [program(), f"-chdir={folder}", *command[:-1]]
     except TerraformError as exc:
         print(exc, file=sys.stderr)
         return 1
-    return subprocess.run(command, env=environment(), check=False).returncode
+    return subprocess.run(line, env=environment(), check=False).returncode
 
 
 if __name__ == "__main__":

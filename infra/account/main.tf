@@ -19,9 +19,12 @@ resource "aws_kms_alias" "this" {
   target_key_id = aws_kms_key.this.key_id
 }
 
+# A bucket an environment: below artifacts/ what releases pin, below snapshots/ Qdrant's own. They are here and not with the
+# clusters, because a cluster that is taken down must take no release along: production runs what staging's bucket holds.
 module "artifacts" {
   source        = "../modules/storage"
-  name          = "${var.name}-artifacts-${local.account}"
+  for_each      = toset(["staging", "production"])
+  name          = "${var.name}-${each.key}-${local.account}"
   kms_key_arn   = aws_kms_key.this.arn
   force_destroy = var.disposable
 }
@@ -37,4 +40,16 @@ module "registry" {
     pipelines  = {}
     signatures = { mutable = true, keep = 2000 } # cosign adds to a tag of its own, which an immutable tag forbids
   }
+}
+
+module "ci" {
+  source          = "../modules/ci"
+  name            = var.name
+  repository      = var.repository
+  default_branch  = var.default_branch
+  provider_arn    = var.github_provider_arn
+  repository_arns = values(module.registry.arns)
+  bucket_arn      = module.artifacts["staging"].arn
+  bucket_key_arn  = aws_kms_key.this.arn
+  region          = var.region
 }

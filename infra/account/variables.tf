@@ -19,3 +19,20 @@ variable "disposable" {
   type        = bool
   default     = false
 }
+
+variable "repository" {
+  description = "The repository on GitHub whose workflows push images: owner/name."
+  type        = string
+}
+
+variable "default_branch" {
+  description = "The branch whose schedule runs at night."
+  type        = string
+  default     = "main"
+}
+
+variable "github_provider_arn" {
+  description = "GitHub's OpenID Connect provider, where this account has one already; null makes it."
+  type        = string
+  default     = null
+}

@@ -34,3 +34,31 @@ variable "private_tags" {
   type        = map(string)
   default     = {}
 }
+
+variable "region" {
+  description = "The region, which names of services contain."
+  type        = string
+}
+
+variable "interface_endpoints" {
+  description = "Services of AWS that are reached from inside without NAT. Each costs by the hour and zone."
+  type        = list(string)
+  default     = ["ecr.api", "ecr.dkr", "eks-auth", "sts"]
+}
+
+variable "kms_key_arn" {
+  description = "The key that encrypts the flow logs."
+  type        = string
+}
+
+variable "flow_logs" {
+  description = "Which traffic is logged: ALL, ACCEPT or REJECT."
+  type        = string
+  default     = "REJECT"
+}
+
+variable "log_days" {
+  description = "How long flow logs are kept."
+  type        = number
+  default     = 90
+}

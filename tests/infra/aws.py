@@ -17,7 +17,7 @@ from tests.doubles.aws import REGION
 from tests.servers import free_port
 from tools.terraform import environment, program
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATWINTESTS0000000", "AWS_SECRET_ACCESS_KEY": "secret"}  # gitleaks:allow
 OVERRIDE = 'provider "aws" {\n  s3_use_path_style = true\n}\n'
 
@@ -67,14 +67,14 @@ class Root:
 
     def terraform(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run one command. Raises AssertionError with what it said where it fails, unless `check` is false."""
-        ours = {**environment(), **KEYS, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": self.aws.url, "AWS_EC2_METADATA_DISABLED": "true"}
+        ours = {**environment(), **KEYS, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": self.aws.url, "AWS_MAX_ATTEMPTS": "2"}
         line = [program(), f"-chdir={self.folder}", *command]
         done = subprocess.run(line, env=ours | {"TF_IN_AUTOMATION": "1"}, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
         return done
 
-    def init(self) -> Self:
-        self.terraform("init", "-input=false", "-no-color", "-lockfile=readonly")
+    def init(self, *more: str) -> Self:
+        self.terraform("init", "-input=false", "-no-color", "-lockfile=readonly", *more)
         return self
 
     def apply(self, *more: str) -> Self:
