@@ -8,8 +8,9 @@ locals {
     for name, environment in var.environments : name => merge(
       {
         for kind in ["steps", "sync", "train", "promote"] : "pipelines-${kind}" => {
-          read  = [for other in environment.reads : "${local.buckets[other]}/artifacts/"]
-          write = ["${local.buckets[name]}/artifacts/"]
+          read   = [for other in environment.reads : "${local.buckets[other]}/artifacts/"]
+          write  = ["${local.buckets[name]}/artifacts/", "${local.buckets[name]}/${name}/argo/"] # and the logs of runs
+          delete = ["${local.buckets[name]}/${name}/argo/"]
         }
       },
       {

@@ -37,6 +37,8 @@ MAY = [
     (f"{STAGING}vllm", "s3:GetObject", f"{S}/artifacts/blobs/1", {}),
     (f"{PRODUCTION}vllm", "s3:GetObject", f"{S}/artifacts/blobs/1", {}),
     (f"{STAGING}pipelines-train", "s3:PutObject", f"{S}/artifacts/blobs/1", {}),
+    (f"{STAGING}pipelines-train", "s3:PutObject", f"{S}/staging/argo/2026/run/pod/main.log", {}),
+    (f"{STAGING}pipelines-train", "s3:DeleteObject", f"{S}/staging/argo/2026/run/pod/main.log", {}),
     (f"{STAGING}pipelines-train", "kms:GenerateDataKey", "KEY", S3_KEY),
     (f"{PRODUCTION}pipelines-steps", "s3:GetObject", f"{S}/artifacts/blobs/1", {}),
     (f"{STAGING}qdrant", "s3:PutObject", f"{S}/snapshots/1", {}),
