@@ -36,6 +36,11 @@ charts-test: .venv/.dev ## Lint and render every chart, hold it to the API of Ku
 	@$(RUN)/python -m tools.charts fetch > /dev/null
 	@$(RUN)/pytest -n 2 --dist loadfile tests/charts
 
+.PHONY: infra-test
+infra-test: .venv/.dev ## Apply infra/ to a local AWS and destroy it (needs terraform 1.11 and its AWS provider; 7 minutes)
+	@$(RUN)/python -m tools.terraform infra fmt -check -recursive
+	@$(RUN)/pytest -n0 --timeout 1200 tests/infra
+
 ##@ Check, in the order of CI
 
 .PHONY: secrets
@@ -68,6 +73,61 @@ licences: .venv/.dev ## Check that every locked package that runs with the produ
 ci: ## Everything CI does, in its order, stopping at the first failure
 	@.ci/run
 
+##@ Release, as .github/workflows do (REGISTRY: what the images' names begin with)
+
+.PHONY: images
+images: .venv/.dev ## Build both images from the lock
+	@$(RUN)/python -m tools.images build
+
+.PHONY: sbom
+sbom: .venv/.dev ## Write what is in each image to dist/
+	@$(RUN)/python -m tools.images sbom
+
+.PHONY: push
+push: .venv/.dev ## Push both images, and write their digests to dist/images.json
+	@$(RUN)/python -m tools.images push
+
+.PHONY: scan
+scan: .venv/.dev ## Refuse images in which the registry finds something critical
+	@$(RUN)/python -m tools.images scan
+
+.PHONY: sign
+sign: .venv/.dev ## Sign both images and their SBOMs by the workflow's identity
+	@$(RUN)/python -m tools.images sign
+
+.PHONY: verify
+verify: .venv/.dev ## Check that what release.yaml pins was signed by SIGNER
+	@$(RUN)/python -m tools.images verify
+
+.PHONY: pin
+pin: .venv/.serve ## Pin the pushed images in release.yaml on staging, by one commit
+	@$(RUN)/python -m tools.pin
+
+.PHONY: release-check
+release-check: .venv/.serve ## Refuse a production that holds neither staging's release nor a marked rollback
+	@$(RUN)/twin release check
+
+.PHONY: release-notes
+release-notes: ## Write what came since the last release to dist/notes.md
+	@mkdir -p dist; since="$$(git log -2 --format=%H -- release.yaml | tail -1)"; \
+	{ echo "# $$(sed -n 's/^  id: /Release /p' release.yaml 2> /dev/null)"; echo; \
+	git log --no-merges --format='- %s (%h)' $${since:+"$$since"..}HEAD; } > dist/notes.md; cat dist/notes.md
+
+.PHONY: audit
+audit: $(UV) ## Look for what is known of the locked packages' weaknesses (needs the internet)
+	@$(UV) export --quiet --locked --all-extras --no-emit-project --format requirements-txt > .uv-requirements.txt
+	@$(UV) tool run --quiet pip-audit@2.10.1 --disable-pip --requirement .uv-requirements.txt; rm -f .uv-requirements.txt
+
+.PHONY: infra-init
+infra-init: .venv/.dev ## Initialise ROOT=account|cluster with its state in the bucket STATE
+	@test -n "$(ROOT)" -a -n "$(STATE)" -a -n "$(AWS_REGION)" || { echo "set ROOT=account|cluster, STATE=the bucket of infra/state, AWS_REGION, and KEY where a root has several states" >&2; exit 2; }
+	@$(RUN)/python -m tools.terraform infra/$(ROOT) init -reconfigure -lockfile=readonly -backend-config=bucket=$(STATE) \
+	-backend-config=key=$(or $(KEY),$(ROOT)).tfstate -backend-config=region=$(AWS_REGION)
+
+.PHONY: infra-values
+infra-values: .venv/.dev ## Write what Terraform knows to argocd/envs/*.yaml (CHECK=1 only compares)
+	@$(RUN)/python -m tools.infra_values $(if $(CHECK),--check)
+
 ##@ Change
 
 .PHONY: fix
@@ -98,7 +158,7 @@ clean: ## Remove what is made in the tree: .venv, .twin, caches
 
 .PHONY: help
 help: ## Print this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up, nobody calls these by hand ---
 

@@ -17,12 +17,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PACKAGES = {
+    "actionlint": ("github.com/rhysd/actionlint/cmd/actionlint", ""),
     "argocd": ("llm-twin/tools/argocd", ""),
     "conftest": (
         "github.com/open-policy-agent/conftest",
         "-X github.com/open-policy-agent/conftest/internal/commands.version=0.70.0",
     ),
     "argo-lint": ("llm-twin/tools/argo-lint", ""),
+    "cosign": ("github.com/sigstore/cosign/v2/cmd/cosign", ""),
     "ferretdb": ("llm-twin/tools/ferretdb", ""),
     "gitleaks": ("github.com/zricethezav/gitleaks/v8", "-X github.com/zricethezav/gitleaks/v8/version.Version=v8.30.1"),
     "helm": (
@@ -32,8 +34,11 @@ PACKAGES = {
     "helm-docs": ("github.com/norwoodj/helm-docs/cmd/helm-docs", "-X main.version=v1.14.2"),
     "kubeconform": ("github.com/yannh/kubeconform/cmd/kubeconform", "-X main.version=v0.8.0"),
     "promtool": ("github.com/prometheus/prometheus/cmd/promtool", "-X github.com/prometheus/common/version.Version=3.2.1"),
+    "syft": ("github.com/anchore/syft/cmd/syft", "-X main.version=1.27.0"),
     "versitygw": ("github.com/versity/versitygw/cmd/versitygw", ""),
 }
+
+RELEASES = {"cosign", "syft"}  # large, and of use to no test: built where they are named
 
 
 class BuildError(Exception):
@@ -87,7 +92,7 @@ def _build(name: str, program: Path) -> None:
 def main() -> int:
     """Print the path of each named program."""
     try:
-        for name in sys.argv[1:] or sorted(PACKAGES):
+        for name in sys.argv[1:] or sorted(PACKAGES.keys() - RELEASES):
             print(binary(name))
     except BuildError as exc:
         print(exc, file=sys.stderr)
