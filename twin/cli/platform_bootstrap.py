@@ -150,7 +150,7 @@ def where(context: str, branch: str) -> Sequence[str]:
         f"Argo CD now follows branch {branch}; `{' '.join(filter(None, ('twin platform status', given)))}` says how it goes.",
         f"Its page, at https://localhost:8080: {kubectl} port-forward service/argocd-server 8080:443",
         f"The password of admin: {kubectl} {asked}",
-        "A private repository needs a deploy key in Argo CD: docs/guides/deploying.md",
+        "A private repository needs a deploy key in Argo CD: docs/guides/first-deployment.md",
     )
 
 
