@@ -4,6 +4,7 @@
 - {group: "", kind: LimitRange}
 - {group: "", kind: PersistentVolumeClaim}
 - {group: "", kind: ResourceQuota}
+- {group: "", kind: Secret} # that of a service account's token, which Kubernetes fills; values of secrets are refused by policy
 - {group: "", kind: Service}
 - {group: "", kind: ServiceAccount}
 - {group: apps, kind: Deployment}
