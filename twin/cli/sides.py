@@ -68,9 +68,7 @@ def _adapter(here: Place, text: str, option: str) -> _Side:
     from twin.cli.wiring import adapters_folder
     from twin.release.report import Model
 
-    name, pin = named(text)
-    if NAME.fullmatch(pin) and not (name or Path(pin).is_dir()):
-        name, pin = pin, ""  # served, but not pinned: the gate says so
+    name, pin = _split(text)
     if not (name or pin) or pin.startswith("="):
         raise ReleaseError(f"{option} {text!r}: give [NAME=]FOLDER or [NAME=]uri#sha256:..., NAME being the model server's")
     if not name:
@@ -80,10 +78,16 @@ def _adapter(here: Place, text: str, option: str) -> _Side:
     return _Side(Model(name=name, digest=_digest(local, foreign=False)), _folder(local))
 
 
+def _split(text: str) -> tuple[str, str]:
+    """Name and pin, either of which may be empty: a bare name is of what is served, but not pinned, and the gate says so."""
+    name, pin = named(text)
+    return (pin, "") if NAME.fullmatch(pin) and not (name or Path(pin).is_dir()) else (name, pin)
+
+
 def _base(text: str) -> _Side:
     from twin.release.report import Model
 
-    name, pin = named(text)
+    name, pin = _split(text)
     if not name:
         raise ReleaseError(f"--base {text!r}: give NAME=FOLDER or NAME=sha256:..., NAME being what the model server calls it")
     return _Side(Model(name=name, digest=_digest(pin, foreign=True), kind="base"), _folder(pin))

@@ -129,7 +129,7 @@ def test_what_reads_the_output_may_leave_early(notes: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "at", "found"),
-    [("twin doc", 1, {"documents", "doctor"}), ("twin documents re", 2, {"remove"}), ("twin ask -o y", 3, {"yaml"})],
+    [("twin doc", 1, {"documents", "doctor"}), ("twin documents re", 2, {"remove", "restore"}), ("twin ask -o y", 3, {"yaml"})],
 )
 def test_a_shell_completes_commands_and_values(tmp_path: Path, words: str, at: int, found: set[str]) -> None:
     shown = twin(tmp_path, _TWIN_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(at)).stdout
