@@ -101,7 +101,7 @@ verify: .venv/.dev ## Check that what release.yaml pins was signed by SIGNER
 
 .PHONY: pin
 pin: .venv/.serve ## Pin the pushed images in release.yaml on staging, by one commit
-	@$(RUN)/python -m tools.pin
+	@$(RUN)/twin release promote --images dist/images.json
 
 .PHONY: release-check
 release-check: .venv/.serve ## Refuse a production that holds neither staging's release nor a marked rollback

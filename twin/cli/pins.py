@@ -26,6 +26,7 @@ class Wanted:
     dataset: str = ""
     index: str = ""
     pins: Path | None = None
+    images: Path | None = None
     pin: Sequence[str] = ()
 
 
@@ -34,6 +35,8 @@ async def pinned(wanted: Wanted, store: Artifacts) -> dict[str, Any]:
     made: dict[str, Any] = {}
     if wanted.pins:
         made |= _mapping(_text(str(wanted.pins)), str(wanted.pins))
+    if wanted.images:
+        made["images"] = images(wanted.images)
     if wanted.index:
         made["index"] = _mapping(_text(wanted.index), wanted.index)
     if wanted.dataset:
@@ -46,6 +49,11 @@ async def pinned(wanted: Wanted, store: Artifacts) -> dict[str, Any]:
             raise ReleaseError(f"--pin {one!r}: write KEY=VALUE, as in prompt.name=twin-v4")
         made[key] = value
     return made
+
+
+def images(file: Path) -> dict[str, str]:
+    """The images by name that `make push`, or another build, wrote. Raises ReleaseError."""
+    return {name: str(image) for name, image in _mapping(_text(str(file)), str(file)).items()}
 
 
 async def _adapter(text: str, store: Artifacts) -> dict[str, Any]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from twin.drivers.artifacts import Artifacts
     from twin.drivers.gitwork import GitWork
     from twin.release.gate import Verdict
-    from twin.release.promote import Branches, Promotion
     from twin.release.promotion_ports import Repository
+    from twin.release.publish import Branches, Promotion
     from twin.release.release import Release
     from twin.release.report import Report
 
@@ -33,6 +33,7 @@ class Branch(enum.StrEnum):
     PRODUCTION = "production"
 
 
+NO_RELEASE = "there is no release on staging yet: make the first with a report and an index beside --images"
 RemoteOption = Annotated[
     str,
     typer.Option(
@@ -52,6 +53,9 @@ def promote(
     index: Annotated[
         str, typer.Option(help="Pin what `twin index snapshot -o json` printed: the file (- is stdin), or the text.")
     ] = "",
+    images: Annotated[
+        Path | None, typer.Option(help="Pin the images that this file names; alone, all that was judged stays as it is.")
+    ] = None,
     pins: Annotated[Path | None, typer.Option(help="Pin all that this YAML or JSON file holds.")] = None,
     pin: Annotated[list[str] | None, typer.Option("--pin", help="Pin one KEY=VALUE, as in prompt.name=twin-v4.")] = None,
     thresholds: Annotated[
@@ -69,11 +73,17 @@ def promote(
     from twin.cli.pins import Wanted
 
     here = place(context)
-    wanted = Wanted(adapter, dataset, index, pins, pin or ())
+    wanted = Wanted(adapter, dataset, index, pins, images, pin or ())
     if to is Branch.PRODUCTION:
         if report or wanted != Wanted():
             raise ReleaseError("production runs what staging runs: give neither a report nor pins with --to production")
         made = asyncio.run(_to_production(here, remote, push=push, dry_run=dry_run))
+    elif images and not report and wanted == Wanted(images=images):
+        imaged = asyncio.run(_to_staging_alone(here, images, remote, push=push, dry_run=dry_run))
+        if imaged is None or not imaged.changes:
+            say(f"staging runs these images already, as {imaged.release}" if imaged else NO_RELEASE)
+            return
+        made = imaged
     else:
         judged = _verdict(here, report, thresholds, dry_run=dry_run)
         made = asyncio.run(_to_staging(here, wanted, *judged, remote, push=push, dry_run=dry_run))
@@ -97,6 +107,24 @@ async def _to_staging(
     today = datetime.now(UTC).date().isoformat()
     release, tip = await candidate(at, asked, said, where, today=today)
     return await run(at, release, tip, said)
+
+
+async def _to_staging_alone(here: Place, images: Path, remote: str, *, push: bool, dry_run: bool) -> Promotion | None:
+    """New images of the commit that is checked out here, and nothing else."""
+    import msgspec
+
+    from twin.cli import pins
+    from twin.cli.wiring import artifacts
+    from twin.release.promote import imaged
+    from twin.release.release import Images
+
+    try:
+        named = msgspec.convert(pins.images(images), Images)
+    except msgspec.ValidationError as exc:
+        raise ReleaseError(f"{images}: {exc}") from exc
+    at = _branches(here, remote, artifacts(here, dry_run=dry_run), push=push, dry_run=dry_run)
+    head, today = (await at.repository.look("HEAD")).commit, datetime.now(UTC).date().isoformat()
+    return await imaged(at, named, pins.prompt()["digest"], head, today=today)
 
 
 def _verdict(here: Place, report: str, thresholds: Path | None, *, dry_run: bool) -> tuple[Report, Verdict]:
@@ -199,7 +227,7 @@ def _repository(here: Place, remote: str) -> GitWork:
 
 
 def _branches(here: Place, remote: str, store: Artifacts, *, push: bool, dry_run: bool) -> Branches:
-    from twin.release.promote import Branches
+    from twin.release.publish import Branches
 
     s = here.settings
     forge = None

@@ -6,49 +6,19 @@ one after the tip that was looked at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from twin.errors import PromotionError, ReleaseError
+from twin.errors import PromotionError
 from twin.records import Artifact
 from twin.release.past import history, refuse_own
-from twin.release.promotion_ports import Forge, Judged, Repository, Store
-from twin.release.reading import checked, read
-from twin.release.release import Release, artifacts, changed, difference, following, index_digest, write
+from twin.release.promotion_ports import Judged, Store
+from twin.release.publish import Branches, Promotion, listed, message_of, publish, release_of, tip_of
+from twin.release.reading import checked
+from twin.release.release import Images, Release, artifacts, changed, difference, following, index_digest, write
 
 STAGING, PRODUCTION = "staging", "production"
-ATTEMPTS = 5  # at a branch that others move at the same time
 REVERTS, PROMOTES = "Rolls-back", "Promotes"  # trailers of a commit's message
-Change = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
-    """What was done. `request` is the address of the pull request, empty when the branch itself was pushed.
-
-    `commit` is empty when nothing was done but said.
-    """
-
-    release: str
-    since: str
-    branch: str
-    commit: str
-    request: str = ""
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Branches:
-    """Where releases live: `repository` and, where changes are proposed instead of pushed, `forge`. `store` has artifacts.
-
-    With `dry_run` everything is looked at and checked as ever, the commit is made, and no branch gets it.
-    """
-
-    repository: Repository
-    store: Store
-    forge: Forge | None = None
-    dry_run: bool = False
 
 
 async def verify(release: Release, store: Store) -> None:
@@ -73,8 +43,8 @@ async def candidate(
     `report` is where the report is kept. Raises PromotionError and ReleaseError.
     """
     refuse_failed(judged)
-    tip = await _tip(at.repository, STAGING)
-    running = await _release(at.repository, tip, STAGING)
+    tip = await tip_of(at.repository, STAGING)
+    running = await release_of(at.repository, tip, STAGING)
     made = _plain(running)
     for key, value in pins.items():
         made = changed(made, key, value)
@@ -143,16 +113,49 @@ def _check_inputs(release: Release, judged: Judged) -> None:
 
 async def promote(at: Branches, release: Release, tip: str, judged: Judged) -> Promotion:
     """Put `release`, made by `candidate` on staging's `tip`, onto staging. Raises PromotionError and ReleaseError."""
-    running = await _release(at.repository, tip, STAGING)
+    running = await release_of(at.repository, tip, STAGING)
     changes = tuple(difference(running, release))
-    told = (judged.summary, _listed(changes), f"Release: {release.id}\nReport: {judged.digest}")
-    message = _message(f"Release {release.id}", *told)
+    told = (judged.summary, listed(changes), f"Release: {release.id}\nReport: {judged.digest}")
+    message = message_of(f"Release {release.id}", *told)
 
     async def build(onto: str) -> str:
         return await at.repository.written(onto, write(release), message)
 
     promotion = Promotion(release=release.id, since=running.id if running else "", branch=STAGING, commit="", changes=changes)
-    return await _publish(at, promotion, tip, build, message, f"release/{release.id}")
+    return await publish(at, promotion, tip, build, message, f"release/{release.id}")
+
+
+async def imaged(at: Branches, images: Images, prompt: str, head: str, *, today: str) -> Promotion | None:
+    """Pin other images on staging and nothing else: all that was judged stays, and so does the report. `head` is the commit
+    that they are of, and `prompt` the digest of its prompt.
+
+    None where staging has no release yet; without changes where it runs them already. Raises PromotionError where staging has
+    moved on, so that of two builds the older never wins, or where the code has another prompt than was judged.
+    """
+    from msgspec.structs import replace
+
+    tip = await tip_of(at.repository, STAGING)
+    running = await release_of(at.repository, tip, STAGING)
+    if running is None:
+        return None
+    if running.images == images:
+        return Promotion(release=running.id, since=running.id, branch=STAGING, commit="")
+    if running.prompt.digest != prompt:
+        raise PromotionError(
+            f"the code's prompt is {prompt}, but release {running.id} was judged with {running.prompt.digest} "
+            f"({running.prompt.name}): evaluate with these images, then give their report beside --images"
+        )
+    release = replace(running, id=following(today, (await history(at.repository, tip)).last), images=images)
+    changes = tuple(difference(running, release))
+    message = message_of(f"Release {release.id}", f"Images of {head[:12]}.", listed(changes), f"Release: {release.id}")
+
+    async def build(onto: str) -> str:
+        if onto != head:
+            raise PromotionError(f"{STAGING} moved meanwhile: it is at {onto[:12]}, and these images are of {head[:12]}")
+        return await at.repository.written(onto, write(release), message)
+
+    promotion = Promotion(release=release.id, since=running.id, branch=STAGING, commit="", changes=changes)
+    return await publish(at, promotion, tip, build, message, f"release/{release.id}")
 
 
 async def to_production(at: Branches) -> Promotion:
@@ -160,16 +163,16 @@ async def to_production(at: Branches) -> Promotion:
 
     A merge alone is not enough. After a rollback git takes the release for merged, and would keep the old pins without a word.
     """
-    staging, tip = await _tip(at.repository, STAGING), await _tip(at.repository, PRODUCTION)
-    release = await _release(at.repository, staging, STAGING)
+    staging, tip = await tip_of(at.repository, STAGING), await tip_of(at.repository, PRODUCTION)
+    release = await release_of(at.repository, staging, STAGING)
     if release is None:
         raise PromotionError("staging has no release.yaml yet: `twin release promote` writes the first")
     await verify(release, at.store)
-    running = await _release(at.repository, tip, PRODUCTION)
+    running = await release_of(at.repository, tip, PRODUCTION)
     if await at.repository.tree(staging) == await at.repository.tree(tip):
         raise PromotionError(f"production holds what staging holds already: release {release.id}")
     changes = tuple(difference(running, release))
-    message = _message(f"Promote release {release.id} to production", _listed(changes), f"{PROMOTES}: {staging}")
+    message = message_of(f"Promote release {release.id} to production", listed(changes), f"{PROMOTES}: {staging}")
 
     async def build(onto: str) -> str:
         await refuse_own(at.repository, onto, staging)
@@ -178,24 +181,24 @@ async def to_production(at: Branches) -> Promotion:
     promotion = Promotion(
         release=release.id, since=running.id if running else "", branch=PRODUCTION, commit="", changes=changes
     )
-    return await _publish(at, promotion, tip, build, message, f"promote/{release.id}-{tip[:12]}")
+    return await publish(at, promotion, tip, build, message, f"promote/{release.id}-{tip[:12]}")
 
 
 async def rollback(at: Branches, branch: str, reason: str = "") -> Promotion:
     """Take back the last release commit of `branch` that still stands, and nothing else. Raises as `promote`."""
-    tip = await _tip(at.repository, branch)
-    running = await _release(at.repository, tip, branch)
+    tip = await tip_of(at.repository, branch)
+    running = await release_of(at.repository, tip, branch)
     standing = (await history(at.repository, tip)).standing
     if not standing:
         raise PromotionError(f"{branch} has no release to take back")
     last = standing[-1]
-    former = await _release(at.repository, last.parents[0], branch) if last.parents else None
+    former = await release_of(at.repository, last.parents[0], branch) if last.parents else None
     if former is None:
         raise PromotionError(f"{branch} has no release before {running.id if running else 'this one'} to go back to")
     await verify(former, at.store)
     changes = tuple(difference(running, former))
     title = f"Roll back {running.id if running else last.title} to {former.id}"
-    message = _message(title, reason, _listed(changes), f"{REVERTS}: {last.commit}")
+    message = message_of(title, reason, listed(changes), f"{REVERTS}: {last.commit}")
     text = await at.repository.read(last.parents[0])
 
     async def build(onto: str) -> str:
@@ -205,69 +208,4 @@ async def rollback(at: Branches, branch: str, reason: str = "") -> Promotion:
         return commit
 
     promotion = Promotion(release=former.id, since=running.id if running else "", branch=branch, commit="", changes=changes)
-    return await _publish(at, promotion, tip, build, message, f"rollback/{branch}-{last.commit[:12]}")
-
-
-async def _publish(
-    at: Branches, promotion: Promotion, tip: str, build: Callable[[str], Awaitable[str]], message: str, aside: str
-) -> Promotion:
-    from dataclasses import replace
-
-    if at.dry_run:
-        await build(tip)
-        if at.forge and await at.repository.tip(aside):
-            raise _taken(aside)
-        return promotion
-    if at.forge:
-        return await _propose(at, at.forge, replace(promotion, commit=await build(tip)), message, aside)
-    text = await at.repository.read(tip)
-    for _ in range(ATTEMPTS):
-        commit = await build(tip)
-        if await at.repository.push(commit, promotion.branch, tip):
-            return replace(promotion, commit=commit)
-        tip = await _tip(at.repository, promotion.branch)  # somebody was faster: on top of theirs, unless it is a release
-        if await at.repository.read(tip) != text:
-            raise PromotionError(
-                f"{promotion.branch} got another release meanwhile ({(await at.repository.look(tip)).title}); "
-                f"look at it and run the command again"
-            )
-    raise PromotionError(f"{promotion.branch} moved {ATTEMPTS} times meanwhile; run the command again")
-
-
-async def _propose(at: Branches, forge: Forge, promotion: Promotion, message: str, aside: str) -> Promotion:
-    from dataclasses import replace
-
-    title, _, body = message.partition("\n\n")
-    if await at.repository.tip(aside) or not await at.repository.push(promotion.commit, aside, ""):
-        raise _taken(aside)
-    try:
-        return replace(promotion, request=await forge.propose(aside, promotion.branch, title, body))
-    except (PromotionError, ReleaseError):
-        await at.repository.drop(aside)
-        raise
-
-
-def _taken(aside: str) -> PromotionError:
-    return PromotionError(f"the branch {aside} is there already: merge or close its request and remove it first")
-
-
-async def _tip(repository: Repository, branch: str) -> str:
-    found = await repository.tip(branch)
-    if not found:
-        raise PromotionError(f"there is no branch {branch} at the remote: make it first (git push REMOTE HEAD:{branch})")
-    return found
-
-
-async def _release(repository: Repository, commit: str, branch: str) -> Release | None:
-    text = await repository.read(commit)
-    return None if text is None else read(text, f"release.yaml of {branch} ({commit[:12]})")
-
-
-def _message(title: str, *parts: str) -> str:
-    """The last part holds the trailers; what a report says can therefore not be taken for one."""
-    kept = ("".join(character for character in part if character.isprintable() or character == "\n").strip() for part in parts)
-    return "\n\n".join([title, *filter(None, kept)]) + "\n"
-
-
-def _listed(changes: tuple[Change, ...]) -> str:
-    return "\n".join(f"{key}: {old or '-'} -> {new or '-'}" for key, old, new in changes)
+    return await publish(at, promotion, tip, build, message, f"rollback/{branch}-{last.commit[:12]}")

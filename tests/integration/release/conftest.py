@@ -1,7 +1,7 @@
 import pytest
 
 from tests.integration.release.repositories import IDENTITY, Kept, Remote, git, work
-from twin.release.promote import Branches
+from twin.release.publish import Branches
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 from twin.drivers.gitwork import GitWork
 from twin.errors import ArtifactError
 from twin.records import Artifact
-from twin.release.promote import Branches, candidate, promote
+from twin.release.promote import candidate, promote
 from twin.release.promotion_ports import Judged
+from twin.release.publish import Branches
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Cy Committer",

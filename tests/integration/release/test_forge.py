@@ -13,7 +13,8 @@ from tests.integration.release.repositories import TODAY, git, judged, pins, rel
 from tests.servers import free_port
 from twin.drivers.forge import forge_at
 from twin.errors import PromotionError, ReleaseError
-from twin.release.promote import Branches, candidate, promote, rollback, to_production
+from twin.release.promote import candidate, promote, rollback, to_production
+from twin.release.publish import Branches
 
 NAMES = {"github": "github:ada/twin", "gitlab": "gitlab:group/sub/twin"}
 

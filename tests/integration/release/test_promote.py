@@ -11,7 +11,8 @@ from tests.servers import free_port
 from twin.drivers.gitwork import GitWork
 from twin.errors import PromotionError, ReleaseError
 from twin.release.check import check
-from twin.release.promote import Branches, candidate, promote, rollback
+from twin.release.promote import candidate, promote, rollback
+from twin.release.publish import Branches
 from twin.release.reading import read
 from twin.release.release import index_digest
 

@@ -7,7 +7,8 @@ import pytest
 from tests.integration.release.repositories import git, released, state, work
 from twin.errors import PromotionError, ReleaseError
 from twin.release.check import check
-from twin.release.promote import Branches, rollback, to_production
+from twin.release.promote import rollback, to_production
+from twin.release.publish import Branches
 
 
 async def two(at, remote):

@@ -1,17 +1,15 @@
-"""Images that were pushed become one commit on staging, in a repository with a remote."""
+"""`twin release promote --images`: images that were pushed become one commit on staging, in a repository with a remote."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.integration.cli.running import twin
+from tests.integration.release.repositories import IDENTITY
 from twin.answer.prompt import Prompt
 from twin.release.reading import read
 
-ROOT = Path(__file__).parents[3]
 ONE, TWO = (f"1.dkr.ecr.eu-central-1.amazonaws.com/llm-twin/{{}}@sha256:{digit * 64}" for digit in "12")
 
 
@@ -30,8 +28,10 @@ def release(images=ONE, prompt=None, id="2026-11-20.1"):
 
 
 @pytest.fixture
-def clone(tmp_path):
+def clone(tmp_path, monkeypatch):
     """A checkout of staging with a release and images that were just pushed."""
+    for key, value in IDENTITY.items():
+        monkeypatch.setenv(key, value)
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=staging", "origin.git")
     git(tmp_path, "clone", "--quiet", "origin.git", "clone")
     made = tmp_path / "clone"
@@ -45,9 +45,8 @@ def clone(tmp_path):
     return made
 
 
-def pin(clone):
-    ours = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-m", "tools.pin"], cwd=clone, env=ours, capture_output=True, text=True, check=False)
+def pin(clone, status=0):
+    return twin(clone, "release", "promote", "--images", "dist/images.json", status=status)
 
 
 def on_staging(clone):
@@ -55,9 +54,15 @@ def on_staging(clone):
     return git(clone, "show", "origin/staging:release.yaml")
 
 
+def released(clone, text):
+    """Have `text` on staging, and the clone at it."""
+    (clone / "release.yaml").write_text(text)
+    git(clone, "commit", "--quiet", "-am", "a release, or a rollback")
+    git(clone, "push", "--quiet", "origin", "staging")
+
+
 def test_new_images_are_pinned_by_one_commit_that_changes_nothing_else(clone):
-    done = pin(clone)
-    assert done.returncode == 0, done.stderr
+    pin(clone)
     made, before = read(on_staging(clone), "new"), read(release(), "old")
     assert made.images.gateway == TWO.format("gateway")
     assert (made.index, made.prompt, made.report) == (before.index, before.prompt, before.report)
@@ -67,25 +72,23 @@ def test_new_images_are_pinned_by_one_commit_that_changes_nothing_else(clone):
 
 def test_the_same_images_again_make_no_commit(clone):
     pin(clone)
-    before = git(clone, "rev-parse", "HEAD")
-    assert "already" in pin(clone).stdout
-    assert git(clone, "rev-parse", "HEAD") == before
+    before = git(clone, "ls-remote", "origin", "staging")
+    assert "already" in pin(clone).stderr
+    assert git(clone, "ls-remote", "origin", "staging") == before
 
 
 def test_code_with_another_prompt_than_was_judged_is_refused(clone):
-    (clone / "release.yaml").write_text(release(prompt="sha256:" + "9" * 64))
-    done = pin(clone)
-    assert done.returncode == 3
-    assert "evaluate with these images" in done.stderr
-    assert read(on_staging(clone), "old") == read(release(), "old")
+    other = release(prompt="sha256:" + "9" * 64)
+    released(clone, other)
+    assert "evaluate with these images" in pin(clone, status=3).stderr
+    assert read(on_staging(clone), "old") == read(other, "old")
 
 
 def test_an_id_of_a_release_that_was_rolled_back_is_not_given_again(clone):
     for text in (release(ONE, id="2099-01-01.7"), release(ONE)):
-        (clone / "release.yaml").write_text(text)
-        git(clone, "commit", "--quiet", "-am", "a release, and its rollback")
+        released(clone, text)
     pin(clone)
-    assert read((clone / "release.yaml").read_text(), "new").id == "2099-01-01.8"
+    assert read(on_staging(clone), "new").id == "2099-01-01.8"
 
 
 def test_a_branch_that_moved_meanwhile_keeps_what_it_has(clone, tmp_path):
@@ -94,15 +97,20 @@ def test_a_branch_that_moved_meanwhile_keeps_what_it_has(clone, tmp_path):
     git(tmp_path / "other", "add", "more")
     git(tmp_path / "other", "commit", "--quiet", "-m", "more")
     git(tmp_path / "other", "push", "--quiet", "origin", "staging")
-    done = pin(clone)
-    assert done.returncode == 1
-    assert "moved meanwhile" in done.stderr
+    assert "moved meanwhile" in pin(clone, status=3).stderr
     assert read(on_staging(clone), "old") == read(release(), "old")
 
 
 def test_without_a_release_the_images_wait_for_the_first(clone):
-    (clone / "release.yaml").unlink()
-    done = pin(clone)
-    assert done.returncode == 0
-    assert "make the first" in done.stdout
-    assert TWO.format("gateway") in (clone / "dist/images.yaml").read_text()
+    git(clone, "rm", "--quiet", "release.yaml")
+    git(clone, "commit", "--quiet", "-m", "none")
+    git(clone, "push", "--quiet", "origin", "staging")
+    assert "make the first" in pin(clone).stderr
+    assert TWO.format("gateway") in (clone / "dist/images.json").read_text()
+
+
+def test_a_file_that_names_no_images_is_refused_by_its_name(clone):
+    (clone / "dist/images.json").write_text('{"gateway": "latest"}')
+    said = pin(clone, status=1).stderr
+    assert "dist/images.json" in said
+    assert read(on_staging(clone), "old") == read(release(), "old")
