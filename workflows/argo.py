@@ -38,6 +38,7 @@ from hera.workflows.models import (
     WorkflowTemplateRef,
 )
 
+from workflows.runs import LABEL
 from workflows.steps import NOTIFY, Needs, Step
 
 IMAGE = "llm-twin/pipelines"  # the chart puts the release's in its place
@@ -143,7 +144,7 @@ def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: in
             "workflows.argoproj.io/title": name,
             "workflows.argoproj.io/description": help,
         },
-        "workflow_metadata": WorkflowMetadata(labels={"twin/workflow": name}),
+        "workflow_metadata": WorkflowMetadata(labels={LABEL: name}),
         "service_account_name": "pipelines-steps",
         "automount_service_account_token": False,
         "executor": ExecutorConfig(service_account_name="pipelines-executor"),
@@ -161,7 +162,7 @@ def common(name: str, help: str, parameters: Sequence[Parameter], *, minutes: in
             seccomp_profile=SeccompProfile(type="RuntimeDefault"),
         ),
         "volumes": _volumes(),
-        "pod_metadata": Metadata(labels={**LABELS, "twin/workflow": name}),
+        "pod_metadata": Metadata(labels={**LABELS, LABEL: name}),
         "on_exit": "ended",
         "metrics": _metrics(name),
     }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workflows.told import refused
 
+API = "argoproj.io/v1alpha1"
+LABEL = "twin/workflow"  # of a run: of which workflow it is
 ENDED = ("Succeeded", "Failed", "Error", "Refused")
 _EXIT_HANDLER = ".onExit"
 
@@ -22,6 +24,11 @@ def phase(run: Mapping[str, Any]) -> str:
     failed = [one for one in nodes(run).values() if one.get("phase") in {"Failed", "Error"}]
     rows = [(str(one.get("displayName", "")), str(one.get("message", ""))) for one in failed]
     return "Refused" if refused(rows) else found
+
+
+def newest(runs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The newest first."""
+    return sorted(runs, key=lambda one: str(one["metadata"].get("creationTimestamp", "")), reverse=True)
 
 
 def nodes(run: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

@@ -31,6 +31,9 @@ class ClusterDouble:
         self.asked: list[str] = []
         self.refusal: tuple[int, str] | None = None
         self.admin = self.starts = True
+        self.made: list[dict] = []  # what was posted, in order; the server names them
+        self.phases: list[str] = []  # which a run has, one at each reading of it
+        self.nodes: dict[str, dict] = {}  # that such a run has then
         self._version = 0
 
     def __enter__(self):
@@ -69,7 +72,7 @@ class ClusterDouble:
         self._server.shutdown()
         self._server.server_close()
 
-    def kubeconfig(self, file: Path, *contexts: str) -> Path:
+    def kubeconfig(self, file: Path, *contexts: str, namespace: str = "default") -> Path:
         """A kubeconfig whose contexts, the first being current, all lead here."""
         names = contexts or ("test",)
         file.write_text(
@@ -80,7 +83,9 @@ class ClusterDouble:
                     "current-context": names[0],
                     "clusters": [{"name": "here", "cluster": {"server": self.url}}],
                     "users": [{"name": "me", "user": {"token": TOKEN}}],
-                    "contexts": [{"name": name, "context": {"cluster": "here", "user": "me"}} for name in names],
+                    "contexts": [
+                        {"name": name, "context": {"cluster": "here", "user": "me", "namespace": namespace}} for name in names
+                    ],
                 }
             )
         )
@@ -102,9 +107,11 @@ class ClusterDouble:
         if self.refusal:
             return self.refusal[0], refused(*self.refusal)
         if method == "POST":
-            path = f"{where.path}/{body['metadata'].get('name') or body['metadata']['generateName'] + 'x7k2p'}"
-            body["metadata"]["name"] = path.split("/")[-1]
-            return 201, self._kept(path, body)
+            self.made.append(json.loads(json.dumps(body)))
+            number = len(self.made)
+            name = body["metadata"].get("name") or f"{body['metadata']['generateName']}{number:05}"
+            body["metadata"] |= {"name": name, "creationTimestamp": f"2026-01-01T00:00:{number:02}Z"}
+            return 201, self._kept(f"{where.path}/{name}", body)
         assert content_type == "application/apply-patch+yaml", content_type
         assert query["fieldManager"], "an apply names its owner"
         return self._applied(where.path, body, dry_run=query.get("dryRun") == "All")
@@ -116,6 +123,8 @@ class ClusterDouble:
 
     def _read(self, path: str, labels: str) -> tuple[int, dict]:
         if path in self.objects:
+            if self.phases and self.objects[path].get("kind") == "Workflow":
+                self.objects[path]["status"] = {"phase": self.phases.pop(0), "nodes": self.nodes}
             return 200, self.objects[path]
         if len(_parts(path)[1]) in {1, 3} and self._known(path):
             found = [one for at, one in self.objects.items() if at.rpartition("/")[0] == path]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from twin.drivers.objects import Objects
 
 ARGO, NAMESPACE = "argoproj.io/v1alpha1", "argocd"
-ENVIRONMENT, COMPONENT, WORKFLOW = "twin/environment", "twin/component", "twin/workflow"
+ENVIRONMENT, COMPONENT = "twin/environment", "twin/component"
 HERE = {"", "in-cluster"}  # how Argo CD calls the cluster that it runs in
 HERE_URL = "https://kubernetes.default.svc"
 SYNCS = ("Synced", "OutOfSync", "Unknown")  # the worse later
@@ -139,16 +139,17 @@ def _release(cluster: Objects, namespace: str) -> Object:
 
 
 def _runs(cluster: Objects, namespace: str) -> list[Run]:
-    found = cluster.list(ARGO, "Workflow", namespace, WORKFLOW) or []
-    newest = sorted(found, key=lambda one: str(one["metadata"].get("creationTimestamp", "")), reverse=True)[:RUNS]
+    from workflows.runs import LABEL, newest, phase
+
+    found = newest(cluster.list(ARGO, "Workflow", namespace, LABEL) or [])[:RUNS]
     return [
         Run(
             name=one["metadata"]["name"],
-            workflow=one["metadata"]["labels"][WORKFLOW],
-            phase=one.get("status", {}).get("phase") or "Pending",
+            workflow=one["metadata"]["labels"][LABEL],
+            phase=phase(one),
             started=one.get("status", {}).get("startedAt") or "",
         )
-        for one in newest
+        for one in found
     ]
 
 

@@ -11,16 +11,16 @@ import typer
 
 from twin.cli.output import Output, OutputOption, say, show, table
 from twin.cli.place import place
+from twin.errors import ClusterError
 
 if TYPE_CHECKING:
-    from twin.drivers.cluster import Cluster
+    from twin.drivers.objects import Objects
 
 app = typer.Typer(help="Runs of the loop in a cluster.", no_args_is_help=True, rich_markup_mode=None)
 
 ContextOption = Annotated[str, typer.Option("--context", help="Of the kubeconfig.", show_default="the current one")]
 NamespaceOption = Annotated[str, typer.Option("-n", "--namespace", help="The environment's.", show_default="the context's")]
 EVERY = 2.0  # seconds between two looks at a run
-LABEL = "twin/workflow"
 EXIT, FAILED = {"Succeeded": 0, "Refused": 3}, 1
 
 
@@ -43,44 +43,69 @@ def submit(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Begin a run of a workflow. One at a time runs: another waits for it."""
-    from twin.drivers.cluster import Cluster
+    from twin.drivers.objects import Objects
     from workflows.asked import ParameterError, parameters
-    from workflows.runs import ENDED, phase
+    from workflows.runs import ENDED, LABEL, phase
 
-    cluster = Cluster(context, namespace)
-    template = cluster.get("workflowtemplates", name)
+    cluster = Objects(context)
+    namespace = namespace or cluster.namespace
+    template = _found(cluster, "WorkflowTemplate", name, namespace)
     try:
         given = parameters(template, parameter or ())
     except ParameterError as exc:
         raise typer.BadParameter(str(exc), param_hint="-p") from exc
-    before = [one for one in cluster.list("workflows", f"{LABEL}={name}") if phase(one) not in ENDED]
-    made = cluster.create("workflows", _run(name, given))
+    before = [one for one in _runs(cluster, namespace, f"{LABEL}={name}") if phase(one) not in ENDED]
+    made = cluster.create(_run(name, namespace, given))
     run = str(made["metadata"]["name"])
     if before:
         say(f"{run} waits until {before[0]['metadata']['name']} has ended")
-    stands = _watched(cluster, run) if watch else phase(made)
-    if not show({"name": run, "namespace": cluster.namespace, "phase": stands}, output):
+    stands = _watched(cluster, run, namespace) if watch else phase(made)
+    if not show({"name": run, "namespace": namespace, "phase": stands}, output):
         print(run)
-        say(stands if watch else f"`kubectl -n {cluster.namespace} get workflow {run}` says how it goes")
+        say(stands if watch else f"`kubectl -n {namespace} get workflow {run}` says how it goes")
     raise typer.Exit(EXIT.get(stands, FAILED) if watch else 0)
 
 
-def _run(name: str, given: list[dict[str, str]]) -> Mapping[str, Any]:
+def _found(cluster: Objects, kind: str, name: str, namespace: str) -> Mapping[str, Any]:
+    """One object of Argo's. Raises ClusterError."""
+    from workflows.runs import API
+
+    found = cluster.get(API, kind, name, namespace)
+    if found is None:
+        raise ClusterError(
+            f"cannot read {kind} {name} in namespace {namespace}: there is none, or Argo Workflows is not installed"
+        )
+    return found
+
+
+def _runs(cluster: Objects, namespace: str, labels: str) -> list[Mapping[str, Any]]:
+    """The runs in a namespace, the newest first. Raises ClusterError."""
+    from workflows.runs import API, newest
+
+    found = cluster.list(API, "Workflow", namespace, labels)
+    if found is None:
+        raise ClusterError(f"cannot list runs in namespace {namespace}: Argo Workflows is not installed")
+    return newest(found)
+
+
+def _run(name: str, namespace: str, given: list[dict[str, str]]) -> Mapping[str, Any]:
+    from workflows.runs import API, LABEL
+
     return {
-        "apiVersion": "argoproj.io/v1alpha1",
+        "apiVersion": API,
         "kind": "Workflow",
-        "metadata": {"generateName": f"{name}-", "labels": {LABEL: name}},
+        "metadata": {"generateName": f"{name}-", "namespace": namespace, "labels": {LABEL: name}},
         "spec": {"workflowTemplateRef": {"name": name}, "arguments": {"parameters": given}},
     }
 
 
-def _watched(cluster: Cluster, name: str) -> str:
+def _watched(cluster: Objects, name: str, namespace: str) -> str:
     """How the run ended; its steps are said as they end."""
     from workflows.runs import ENDED, phase, steps_ended
 
     said: set[str] = set()
     while True:
-        run = cluster.get("workflows", name)
+        run = _found(cluster, "Workflow", name, namespace)
         lines = steps_ended(run)
         for key in lines.keys() - said:
             say(lines[key])
@@ -98,16 +123,18 @@ def list_runs(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the newest runs and how they ended."""
-    from twin.drivers.cluster import Cluster
+    from twin.drivers.objects import Objects
+    from workflows.runs import LABEL
 
-    rows = [_row(one) for one in Cluster(context, namespace).list("workflows", LABEL)[:limit]]
+    cluster = Objects(context)
+    rows = [_row(one) for one in _runs(cluster, namespace or cluster.namespace, LABEL)[:limit]]
     if not show(rows, output):
         columns = ("run", "workflow", "phase", "progress", "started", "message")
         table(columns, [tuple(row.values()) for row in rows], empty="no run yet; `twin workflows submit etl` begins one")
 
 
 def _row(run: Mapping[str, Any]) -> dict[str, str]:
-    from workflows.runs import phase
+    from workflows.runs import LABEL, phase
 
     status = run.get("status", {})
     return {

@@ -1,4 +1,4 @@
-"""Objects of any kind in a Kubernetes cluster: read, listed and applied on the server's side. Knows no platform.
+"""Objects of any kind in a Kubernetes cluster: read, listed, made and applied on the server's side. Knows no platform.
 
 Objects are plain mappings, as in YAML. An apply states what is ours and leaves what others own; twice is once.
 """
@@ -21,7 +21,7 @@ class Objects:
 
     def __init__(self, context: str = "") -> None:
         connection = connected(context)
-        self.context, self.server = connection.context, connection.server
+        self.context, self.server, self.namespace = connection.context, connection.server, connection.namespace
         self._client = connection.client
 
     def get(self, api: str, kind: str, name: str, namespace: str = "") -> Mapping[str, Any] | None:
@@ -34,6 +34,12 @@ class Objects:
         with mapped(f"list {_called(kind, '', namespace)}"):
             found = self._found(path(api, kind, "", namespace), {"labelSelector": labels} if labels else {})
         return None if found is None else list(found["items"])
+
+    def create(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make an object, which the server may name, and give it as it is then. Raises ClusterError."""
+        api, kind, namespace = body["apiVersion"], body["kind"], str(body["metadata"].get("namespace", ""))
+        with mapped(f"make {_called(kind, '', namespace)}", f"the cluster has no such kind or no namespace {namespace}"):
+            return self._asked("POST", path(api, kind, "", namespace), {}, body)
 
     def apply(self, body: Mapping[str, Any], *, dry_run: bool = False) -> Done:
         """State an object; others' fields stay. `dry_run` has the cluster say what it would do. Raises ClusterError."""

@@ -9,24 +9,27 @@ import pytest
 import yaml
 from aiohttp import web
 
-from tests.doubles.kubernetes import TOKEN, KubernetesDouble
+from tests.doubles.cluster import TOKEN, ClusterDouble
 from tests.integration.cli.running import twin
 from workflows.render import argo
 
+ARGO = "/apis/argoproj.io/v1alpha1"
+
 
 @pytest.fixture
-async def cluster():
-    async with KubernetesDouble() as made:
+def cluster():
+    with ClusterDouble() as made:
+        made.kinds.add(f"{ARGO}/workflows")
         for text in argo().values():
             one = yaml.safe_load(text)
             if one["kind"] == "WorkflowTemplate":
-                made.add("workflowtemplates", one)
+                made.put(f"{ARGO}/namespaces/twin-staging/workflowtemplates/{one['metadata']['name']}", **one)
         yield made
 
 
 @pytest.fixture
 def run(cluster, tmp_path):
-    config = cluster.kubeconfig(tmp_path / "kubeconfig")
+    config = cluster.kubeconfig(tmp_path / "kubeconfig", namespace="twin-staging")
 
     async def ran(*arguments, status=0, **settings):
         settings = {"KUBECONFIG": str(config), **settings}
@@ -88,15 +91,14 @@ async def test_runs_are_listed_the_newest_first(cluster, run):
 
 async def test_what_a_cluster_refuses_is_said_in_one_line(cluster, run, tmp_path):
     assert (
-        "workflowtemplates nothing in namespace twin-staging: there is none"
-        in (await run("submit", "nothing", status=1)).stderr
+        "WorkflowTemplate nothing in namespace twin-staging: there is none" in (await run("submit", "nothing", status=1)).stderr
     )
-    cluster.refuse = 403
+    cluster.refusal = (403, "workflows.argoproj.io is forbidden: ada cannot do that")
     said = (await run("submit", "etl", status=1)).stderr
     assert "the cluster says 403 workflows.argoproj.io is forbidden" in said
     assert len(said.splitlines()) == 1
     assert "no cluster is known" in (await run("list", status=1, KUBECONFIG=str(tmp_path / "none"))).stderr
-    config = json.loads((tmp_path / "kubeconfig").read_text())
+    config = yaml.safe_load((tmp_path / "kubeconfig").read_text())
     config["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:1"
     (tmp_path / "gone").write_text(json.dumps(config))
     assert "does not answer" in (await run("list", status=1, KUBECONFIG=str(tmp_path / "gone"))).stderr
