@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 PREFIX = "sha256:"
+DIGITS = 12  # of a digest, in names of folders and of what is served
 
 
 def bytes_digest(data: bytes) -> str:
@@ -26,6 +27,11 @@ def folder_files(folder: Path, exclude: Collection[str] = ()) -> dict[str, str]:
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()
     }
     return {name: file_digest(found[name]) for name in sorted(found) if name not in exclude}
+
+
+def short(digest: str) -> str:
+    """The first digits, by which people and folders call what has this digest."""
+    return digest.removeprefix(PREFIX)[:DIGITS]
 
 
 def files_digest(files: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from tools.charts import helm
 from tools.charts.__main__ import render
 from tools.charts.conform import refused_by_policy, refused_by_schema
-from tools.charts.environments import ENVIRONMENTS, charts, components, differences, overriding, value_files
+from tools.charts.environments import DIFFERENCES, ENVIRONMENTS, charts, components, overriding, value_files
 
 EACH = [pytest.param(one, id=f"{one.name}-{one.environment}") for one in components()]
 
@@ -34,7 +34,7 @@ def test_rendering_twice_gives_the_same(component):
 
 
 def test_no_environment_overrides_the_release():
-    assert overriding(differences()) == []
+    assert overriding(DIFFERENCES) == []
 
 
 def test_an_environment_that_overrides_the_release_is_named(tmp_path):
@@ -52,7 +52,7 @@ def test_the_release_is_the_last_of_the_value_files(tmp_path):
 
 
 def test_differences_are_those_of_a_chart():
-    names = {name: sorted(path.stem for path in (differences() / name).glob("*.yaml")) for name in ENVIRONMENTS}
+    names = {name: sorted(path.stem for path in (DIFFERENCES / name).glob("*.yaml")) for name in ENVIRONMENTS}
     assert {name: [one for one in found if one not in charts()] for name, found in names.items()} == {
         name: [] for name in ENVIRONMENTS
     }

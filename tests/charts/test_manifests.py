@@ -8,7 +8,7 @@ import yaml
 from tests.charts.rendering import Render
 from tools.charts import helm
 from tools.charts.conform import wrong
-from tools.charts.environments import ENVIRONMENTS, differences
+from tools.charts.environments import DIFFERENCES, ENVIRONMENTS
 from tools.charts.platform import applications, own, plain, platform
 from tools.render import ROOT
 
@@ -91,7 +91,7 @@ def test_an_environment_fits_into_its_quota():
         hard = environment(name, "ResourceQuota")["environment"]["spec"]["hard"]
         needed = {"cpu": 0.0, "gpu": 0}
         for chart, kind in (("qdrant", "StatefulSet"), ("vllm", "Deployment"), ("rag-gateway", "Deployment")):
-            values = yaml.safe_load((differences() / name / f"{chart}.yaml").read_text())
+            values = yaml.safe_load((DIFFERENCES / name / f"{chart}.yaml").read_text())
             rendered = Render(chart, {**values, "global.bucket": "b", "global.host": "h"})
             scaled = values.get("autoscaling", {}).get("maxReplicas")
             pods = scaled or rendered(kind)["spec"]["replicas"]
@@ -134,13 +134,13 @@ def test_answers_are_not_given_on_machines_that_may_be_taken_back():
         wanted = POOLS[pool]["spec"]["template"]["spec"]["requirements"]
         return next(one["values"] for one in wanted if one["key"] == "karpenter.sh/capacity-type")
 
-    vllm = yaml.safe_load((differences() / "production" / "vllm.yaml").read_text())
+    vllm = yaml.safe_load((DIFFERENCES / "production" / "vllm.yaml").read_text())
     assert capacity(vllm["nodeSelector"]["karpenter.sh/nodepool"]) == ["on-demand"]
 
 
 def test_the_pools_that_charts_ask_for_and_their_priorities_are_there():
     priorities = objects(MANIFESTS / "base", "PriorityClass")
-    for file in sorted(differences().glob("*/*.yaml")):
+    for file in sorted(DIFFERENCES.glob("*/*.yaml")):
         values = yaml.safe_load(file.read_text())
         assert values.get("nodeSelector", {}).get("karpenter.sh/nodepool", "cpu") in POOLS, file
         assert values.get("priorityClassName", "twin-serving") in priorities, file
@@ -185,7 +185,7 @@ def test_the_archive_is_where_the_controller_looks_for_it():
 def test_logs_of_runs_go_to_the_environments_bucket(name):
     [found] = environment(name, "ConfigMap").values()
     store = yaml.safe_load(found["data"][found["metadata"]["annotations"]["workflows.argoproj.io/default-artifact-repository"]])
-    shared = yaml.safe_load((differences() / f"{name}.yaml").read_text())["global"]
+    shared = yaml.safe_load((DIFFERENCES / f"{name}.yaml").read_text())["global"]
     assert (store["s3"]["bucket"], store["s3"]["region"]) == (shared["bucket"], shared["region"])
     assert store["s3"]["keyFormat"].startswith(f"{name}/argo/")
     assert "accessKeySecret" not in store["s3"]

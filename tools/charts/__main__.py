@@ -13,11 +13,11 @@ from tools.charts import docs, golden, helm
 from tools.charts.conform import wrong
 from tools.charts.environments import (
     CHARTS,
+    DIFFERENCES,
     ENVIRONMENTS,
     FIXTURES,
     Component,
     components,
-    differences,
     overriding,
     value_files,
 )
@@ -37,7 +37,7 @@ def render(component: Component, kubernetes: str, release: Path | None = RELEASE
 
 def check(paths: list[str]) -> int:
     """Say what is wrong with every chart in both environments and with plain YAML, or with what is named alone."""
-    failed = len(overrides := overriding(differences()))
+    failed = len(overrides := overriding(DIFFERENCES))
     for name in overrides:
         print(f"{name}: overrides the release: take its `release` out")
     for title, rendered in _all(paths):

@@ -13,6 +13,7 @@ from tools.render import ROOT
 CHARTS = ROOT / "charts"
 ENVIRONMENTS = ("staging", "production")
 OPTIONAL = {"mongodb"}  # in an environment that has a file of values for it
+DIFFERENCES = ROOT / "argocd" / "envs"  # the environments' own values
 FIXTURES = ROOT / "tests" / "charts"
 
 
@@ -40,15 +41,7 @@ def charts() -> list[str]:
 def components() -> list[Component]:
     """Every chart in every environment that has it."""
     every = [Component(name, environment) for environment in ENVIRONMENTS for name in charts()]
-    return [
-        one for one in every if one.name not in OPTIONAL or (differences() / one.environment / f"{one.name}.yaml").is_file()
-    ]
-
-
-def differences() -> Path:
-    """The folder of the environments' own values: Argo CD's, or the tests' while there is none."""
-    own = ROOT / "argocd" / "envs"
-    return own if own.is_dir() else FIXTURES / "envs"
+    return [one for one in every if one.name not in OPTIONAL or (DIFFERENCES / one.environment / f"{one.name}.yaml").is_file()]
 
 
 def overriding(folder: Path) -> list[str]:
@@ -62,6 +55,6 @@ def value_files(component: Component, release: Path | None, folder: Path | None 
 
     `folder` holds the environments' differences; None: the repository's own.
     """
-    folder, environment = folder or differences(), component.environment
+    folder, environment = folder or DIFFERENCES, component.environment
     files = [folder / f"{environment}.yaml", folder / environment / f"{component.name}.yaml"]
     return [one for one in (*files, *([release] if release else ())) if one.is_file()]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twin.cli import kept
 from twin.cli.model import bases, pinned
 from twin.cli.place import Place
-from twin.cli.wiring import adapters_folder, artifacts, candidate, release
+from twin.cli.wiring import adapters_folder, candidate, release
 from twin.errors import TrainingError
 from twin.records import Artifact
 
@@ -43,19 +44,9 @@ async def typed(here: Place, text: str, name: str = "") -> Adapter:
     from twin.model.adapter import read_adapter
 
     given, wanted = named(text)
-    folder, digest = await _folder(here, wanted)
+    folder, digest = pinned(await kept.fetched(here, wanted, adapters_folder(here)))
     record = await asyncio.to_thread(read_adapter, folder, digest)
     return Adapter(name or given or served_name(record["digest"]), folder.resolve(), record)
-
-
-async def _folder(here: Place, text: str) -> tuple[Path, str]:
-    folder, digest = pinned(text)
-    if digest and not folder.is_dir():
-        from twin.drivers.vllm.adapters import fetched
-
-        here.made()
-        return await fetched(Artifact.parse(text), artifacts(here), adapters_folder(here)), digest
-    return folder, digest
 
 
 async def released(here: Place) -> list[Adapter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,7 +64,8 @@ async def synced(here: Place, names: tuple[str, ...], *, allow_mass_delete: bool
     from twin.documents.declare import read_sources
     from twin.documents.sync import sync as run
 
-    declared, chosen = read_sources(here.sources), _declared(here, names)
+    declared = read_sources(here.sources)
+    chosen = _chosen(declared, names, here.sources)
     async with documents(here) as store, fetchers(here) as readers:
         with Progress("documents") as progress:
             reports = await run(
@@ -83,15 +85,12 @@ async def synced(here: Place, names: tuple[str, ...], *, allow_mass_delete: bool
     return reports
 
 
-def _declared(here: Place, names: tuple[str, ...]) -> list[Source]:
+def _chosen(declared: Sequence[Source], names: tuple[str, ...], file: Path) -> list[Source]:
     """The sources called `names`, or all. Raises SourcesError for one that is not declared."""
-    from twin.documents.declare import read_sources
-
-    declared = read_sources(here.sources)
     unknown = set(names) - {one.name for one in declared}
     if unknown:
         known = ", ".join(one.name for one in declared)
-        raise SourcesError(f"{here.sources}: there is no source {min(unknown)!r}; the sources are {known}")
+        raise SourcesError(f"{file}: there is no source {min(unknown)!r}; the sources are {known}")
     return [one for one in declared if not names or one.name in names]
 
 
@@ -127,9 +126,12 @@ def list_sources(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the sources that are declared, by name; `-o json` is what a workflow fans out over."""
-    declared = _declared(started(place(context, sources)), (source,) if source else ())
-    if not show([one.name for one in declared], output):
-        table(("source", "kind"), [(one.name, one.kind) for one in declared], empty="there are no sources")
+    from twin.documents.declare import read_sources
+
+    here = started(place(context, sources))
+    chosen = _chosen(read_sources(here.sources), (source,) if source else (), here.sources)
+    if not show([one.name for one in chosen], output):
+        table(("source", "kind"), [(one.name, one.kind) for one in chosen], empty="there are no sources")
 
 
 @app.command("list")

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from twin.cli.documents import print_reports
-from twin.cli.index_snapshot import pinned
+from twin.cli.kept import parsed
 from twin.cli.output import Output, OutputOption, say, show
 from twin.cli.place import Place, place
 from twin.records import Artifact, SourceReport
@@ -64,7 +64,7 @@ def restore(
     """
     from twin.documents.sync import exit_status
 
-    reports = asyncio.run(_restore(place(context), pinned(artifact), allow_mass_delete=allow_mass_delete))
+    reports = asyncio.run(_restore(place(context), parsed(artifact), allow_mass_delete=allow_mass_delete))
     if not show({"sources": reports}, output):
         print_reports(reports)
     raise typer.Exit(exit_status(reports))

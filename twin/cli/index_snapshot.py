@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from twin.cli import kept
 from twin.cli.index import SwitchOption, print_switch, switched
 from twin.cli.output import Output, OutputOption, say, show
 from twin.cli.place import Place, place
-from twin.errors import ArtifactError
 from twin.records import Artifact, IndexInfo
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ async def _snapshot(here: Place, index: str) -> Snapshot:
         saved = Path(folder) / "index"
         async with _store(here) as store:
             info, documents = await store.snapshot(index, saved)
-        kept = await artifacts(here).put(saved)
-    return Snapshot(info.name, documents, info.chunks, str(kept))
+        pin = await artifacts(here).put(saved)
+    return Snapshot(info.name, documents, info.chunks, str(pin))
 
 
 def restore(
@@ -63,7 +63,7 @@ def restore(
 ) -> None:
     """Make an index again from its artifact; the next build brings it up to date with the documents that are here."""
     here = place(context)
-    info = asyncio.run(_restore(here, pinned(artifact), replace=replace))
+    info = asyncio.run(_restore(here, kept.parsed(artifact), replace=replace))
     gate = asyncio.run(switched(here, info.name)) if switch else None
     if not show({"index": info, "switch": gate}, output):
         say(f"{info.name}: {info.chunks} passages restored")
@@ -85,11 +85,3 @@ def _store(here: Place) -> AbstractAsyncContextManager[EdgeIndexes | ServerIndex
     from twin.cli.wiring import indexes
 
     return indexes(here)  # type: ignore[return-value]  # one of the two
-
-
-def pinned(text: str) -> Artifact:
-    """An artifact as it was typed. Raises ArtifactError."""
-    try:
-        return Artifact.parse(text)
-    except ValueError as exc:
-        raise ArtifactError(str(exc)) from exc

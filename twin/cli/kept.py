@@ -13,31 +13,38 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twin.cli.place import Place
-from twin.digest import PREFIX
+from twin.digest import short
 from twin.errors import ArtifactError
 
 if TYPE_CHECKING:
     from twin.records import Artifact
 
-DIGITS = 12  # of a digest, in a folder's name
 KeepOption = Annotated[
     bool, typer.Option("--keep", help="Also put it into the store of artifacts, and print its pin: uri#sha256:...")
 ]
 
 
-def pin_of(text: str) -> Artifact | None:
-    """What `text` names in a store; None for a folder, be it FOLDER#sha256:... Raises ArtifactError."""
+def parsed(text: str) -> Artifact:
+    """`uri#sha256:...` as what it names. Raises ArtifactError."""
     from twin.records import Artifact
 
-    if "#" not in text or Path(text.partition("#")[0]).exists():
-        return None
     try:
         return Artifact.parse(text)
     except ValueError as exc:
         raise ArtifactError(str(exc)) from exc
 
 
+def pin_of(text: str) -> Artifact | None:
+    """What `text` names in a store; None for a folder, be it FOLDER#sha256:... Raises ArtifactError."""
+    return None if "#" not in text or Path(text.partition("#")[0]).exists() else parsed(text)
+
+
 def folder(here: Place, text: str, room: Path) -> str:
+    """The same as `fetched`, for a command that does nothing else meanwhile."""
+    return text if pin_of(text) is None else asyncio.run(fetched(here, text, room))
+
+
+async def fetched(here: Place, text: str, room: Path) -> str:
     """`text`, or FOLDER#sha256:... where it is a pin: fetched into `room`, under the digest's first digits.
 
     Raises ArtifactError and DigestError.
@@ -48,9 +55,8 @@ def folder(here: Place, text: str, room: Path) -> str:
     if kept is None:
         return text
     here.made()
-    out = room / kept.digest.removeprefix(PREFIX)[:DIGITS]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    asyncio.run(artifacts(here).get(kept, out))
+    out = room / short(kept.digest)
+    await artifacts(here).get(kept, out)
     return f"{out}#{kept.digest}"
 
 

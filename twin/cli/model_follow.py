@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twin.cli.output import say
 from twin.cli.place import Place, place
-from twin.errors import SettingsError
 
 if TYPE_CHECKING:
     from twin.drivers.vllm.adapters import Wanted
@@ -29,30 +27,21 @@ def follow(
 
     Adapters are fetched by digest into adapters_folder, which the server must see. The file `ready` there is for a probe.
     """
-    here = place(context)
-    if not here.settings.model_url:
-        raise SettingsError("no model server is known: set TWIN_MODEL_URL, ending in /v1")
-    if asyncio.run(_followed(here, once=once)):
+    if asyncio.run(_followed(place(context), once=once)):
         raise typer.Exit(1)
 
 
 async def _followed(here: Place, *, once: bool) -> bool:
-    from twin.cli.wiring import adapters_folder, artifacts
-    from twin.drivers.openai.http import Server
+    from twin.cli.wiring import adapters_folder, artifacts, models
     from twin.drivers.vllm.adapters import Adapters
     from twin.drivers.vllm.follow import Follower
-    from twin.drivers.vllm.models import Models
 
-    here.made()
-    async with AsyncExitStack() as stack:
-        server = Server(here.settings.model_url, key=here.settings.model_key)
-        stack.push_async_callback(server.close)
-        models = Models(server)
-        stack.push_async_callback(models.close)
+    async with models(here) as server:
+        here.made()
         folder = adapters_folder(here)
-        adapters, ready = Adapters(models, artifacts(here), folder), folder / "ready"
+        adapters, ready = Adapters(server, artifacts(here), folder), folder / "ready"
         ready.unlink(missing_ok=True)  # a former process's
-        return await _look(Follower(models, adapters, lambda: _wanted(here), ready), once=once)
+        return await _look(Follower(server, adapters, lambda: _wanted(here), ready), once=once)
 
 
 async def _look(follower: Follower, *, once: bool) -> bool:
@@ -73,10 +62,10 @@ async def _look(follower: Follower, *, once: bool) -> bool:
 
 def _wanted(here: Place) -> list[Wanted]:
     """The adapter of release.yaml, and the candidate's where a share of conversations is its. Raises ReleaseError."""
+    from services.gateway.standing import wanted
     from twin.cli.wiring import candidate, release
     from twin.drivers.vllm.adapters import Wanted
-    from twin.records import Artifact
 
     pins, beside = release(here), candidate(here)
-    model = [Wanted(Artifact.parse(pins.model.adapter), pins.model.chat_template)] if pins and pins.model else []
+    model = [wanted(pins.model)] if pins and pins.model else []
     return [*model, *([Wanted(beside)] if beside else [])]

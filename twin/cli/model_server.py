@@ -15,7 +15,7 @@ import typer
 from twin.cli.model import AdapterArgument
 from twin.cli.output import say
 from twin.cli.place import Place, place
-from twin.errors import SettingsError, TrainingError
+from twin.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,29 +103,19 @@ def load(
     url: Annotated[str, typer.Option(help="The model server, ending in /v1.", show_default="model_url")] = "",
 ) -> None:
     """Serve an adapter beside those of a running vLLM, in place of one of the same name. The server must see its folder."""
-    here = place(context)
-    address = url or here.settings.model_url
-    if not address:
-        raise SettingsError("no model server is known: give --url, or set TWIN_MODEL_URL")
-    loaded = asyncio.run(_loaded(here, address, adapter, name))
+    loaded = asyncio.run(_loaded(place(context), url, adapter, name))
     say(f"{loaded.folder} is served as {loaded.name}")
 
 
-async def _loaded(here: Place, address: str, adapter: str, name: str) -> Adapter:
+async def _loaded(here: Place, url: str, adapter: str, name: str) -> Adapter:
     from twin.cli.adapters import typed
-    from twin.drivers.openai.http import Server
+    from twin.cli.wiring import models
     from twin.drivers.vllm.adapters import fits_server
-    from twin.drivers.vllm.models import Models
 
-    found = await typed(here, adapter, name)
-    server = Server(address, key=here.settings.model_key)
-    models = Models(server)
-    try:
-        fits_server(found.record, await models.served())
-        await models.load(found.name, found.folder)
-    finally:
-        await models.close()
-        await server.close()
+    async with models(here, url) as server:
+        found = await typed(here, adapter, name)
+        fits_server(found.record, await server.served())
+        await server.load(found.name, found.folder)
     return found
 
 

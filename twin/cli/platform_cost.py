@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from twin.cli.platform_prices import Prices, prices, read
+from twin.cli.platform_schedule import HOURS
 from twin.cli.platform_values import Gauge, Runs, Scale, gauges, runs
 from twin.errors import PlatformError
-
-HOURS = 730  # of a month
 
 Values = Mapping[str, Any]
 

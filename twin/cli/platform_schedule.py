@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-DAYS_OF_A_MONTH = 730 / 24
+HOURS = 730  # of an average month
+DAYS_OF_A_MONTH = HOURS / 24
 WEEK = 7 * 24 * 60  # minutes
 FIELDS = 5
 

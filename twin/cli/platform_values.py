@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from twin.cli.platform_prices import read
-from twin.cli.platform_schedule import hours_of_a_month, times_of_a_month
+from twin.cli.platform_schedule import HOURS, hours_of_a_month, times_of_a_month
 from twin.errors import PlatformError
 
-HOURS = 730  # of a month
 UNITS = {
     "Ki": 2**-20,
     "Mi": 2**-10,

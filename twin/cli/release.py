@@ -72,7 +72,7 @@ def evaluate(
 ) -> None:
     """Ask candidate and running release the same held-out questions, measure the answers, and write a report."""
     from twin.cli.evaluating import Asking
-    from twin.cli.reports import PAGE, REPORT, folder_of, save
+    from twin.cli.reports import folder_of, save
     from twin.cli.sides import sides
 
     here = place(context)
@@ -89,15 +89,15 @@ def evaluate(
     report = asyncio.run(_evaluated(here, trial, asking, at_a_time=at_a_time, seed=seed, resamples=resamples))
     folder = out or folder_of(here.made() / "reports", report)
     save(folder, report)
-    pin = kept.keep(here, folder) if keep else ""
-    made = {
-        "report": folder / REPORT,
-        "page": folder / PAGE,
-        "digest": report.digest,
-        "questions": len(report.rows),
-        "pin": pin,
-    }
-    if not show({**made, "measures": report.measures}, output):
+    _told(report, folder, kept.keep(here, folder) if keep else "", output)
+
+
+def _told(report: Report, folder: Path, pin: str, output: Output) -> None:
+    """Where a report is, and what it measured."""
+    from twin.cli.reports import PAGE, REPORT
+
+    made = {"report": folder / REPORT, "page": folder / PAGE, "digest": report.digest, "questions": len(report.rows)}
+    if not show({**made, "pin": pin, "measures": report.measures}, output):
         _print(report)
         say(f"{folder / PAGE}\n`twin release gate {pin or folder}` says whether it passes")
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twin.digest import short
 from twin.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -19,12 +20,11 @@ if TYPE_CHECKING:
     from twin.release.thresholds import Thresholds
 
 REPORT, VERDICT, MARKDOWN, PAGE = "report.json", "verdict.json", "report.md", "report.html"
-DIGITS = 12
 
 
 def folder_of(reports: Path, report: Report) -> Path:
     """Where `report` is kept below `reports`, by the first digits of its digest."""
-    return reports / report.digest.partition(":")[2][:DIGITS]
+    return reports / short(report.digest)
 
 
 def save(folder: Path, report: Report, verdict: Verdict | None = None) -> None:

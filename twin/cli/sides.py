@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from twin.cli import kept
 from twin.cli.adapters import NAME, named
 from twin.cli.place import Place
-from twin.errors import ReleaseError, SettingsError, UpstreamError
+from twin.errors import ReleaseError, UpstreamError
 
 if TYPE_CHECKING:
     from twin.cli.adapters import Adapter
@@ -106,32 +106,24 @@ def _base_of(candidate: _Side, listed: Sequence[Served]) -> _Side:
 
 async def _served(here: Place, adapters: Sequence[Adapter], wait: float) -> Sequence[Served]:
     """What the model server lists once `adapters` are among it."""
-    from twin.drivers.openai.http import Server
+    from twin.cli.wiring import models
     from twin.drivers.vllm.adapters import fits_server
-    from twin.drivers.vllm.models import Models
 
-    if not here.settings.model_url:
-        raise SettingsError("an evaluation asks the model server that serves both models: set model_url, ending in /v1")
-    server = Server(here.settings.model_url, key=here.settings.model_key)
-    models = Models(server)
-    try:
-        listed = await _waited(models, wait)
+    async with models(here) as server:
+        listed = await _waited(server, wait)
         for one in adapters:
             if one.name not in {there.name for there in listed}:
                 fits_server(one.record, listed)
-                await models.load(one.name, one.folder)
-        return await models.served() if adapters else listed
-    finally:
-        await models.close()
-        await server.close()
+                await server.load(one.name, one.folder)
+        return await server.served() if adapters else listed
 
 
-async def _waited(models: Models, seconds: float) -> Sequence[Served]:
+async def _waited(server: Models, seconds: float) -> Sequence[Served]:
     """What the server lists, once it answers. Raises UpstreamError when it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return await models.served()
+            return await server.served()
         except UpstreamError:
             if time.monotonic() > deadline:
                 raise

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from twin.documents.ports import DocumentStore, Fetcher
     from twin.drivers.artifacts import Artifacts
     from twin.drivers.keys import Keys
+    from twin.drivers.vllm.models import Models
     from twin.index.chunk import Limits
     from twin.index.ports import Embedder, IndexStore
     from twin.release.release import Release
@@ -145,6 +146,24 @@ def artifacts(here: Place, *, dry_run: bool = False) -> Artifacts:
 def adapters_folder(here: Place) -> Path:
     """Where adapters lie, each in a folder named after its digest: those trained here, and those fetched for a server."""
     return here.folder / here.settings.adapters_folder if here.settings.adapters_folder else here.home / "adapters"
+
+
+@asynccontextmanager
+async def models(here: Place, url: str = "") -> AsyncIterator[Models]:
+    """The models of the vLLM at `url`, or at `model_url`. Raises SettingsError where neither is known."""
+    from twin.drivers.openai.http import Server
+    from twin.drivers.vllm.models import Models
+
+    address = url or here.settings.model_url
+    if not address:
+        raise SettingsError("no model server is known: set model_url (TWIN_MODEL_URL), ending in /v1")
+    server = Server(address, key=here.settings.model_key)
+    made = Models(server)
+    try:
+        yield made
+    finally:
+        await made.close()
+        await server.close()
 
 
 def candidate(here: Place) -> Artifact | None:

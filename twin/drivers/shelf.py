@@ -19,7 +19,7 @@ import msgspec
 
 from twin.dataset.manifest import SCHEMA, Manifest
 from twin.dataset.ports import Spill, Table
-from twin.digest import files_digest, folder_files
+from twin.digest import files_digest, folder_files, short
 from twin.drivers.jsonl import JsonlSpill, JsonlTable, read_jsonl
 from twin.drivers.parquet import ParquetTable, read_parquet
 from twin.errors import DatasetError, DigestError
@@ -28,7 +28,6 @@ from twin.records import Example
 MANIFEST = "manifest.json"
 MAKING = ".making"
 SPILL = "spill.jsonl"
-NAME_DIGITS = 12
 READERS: Mapping[str, Callable[[Path], Iterator[Example]]] = {"parquet": read_parquet, "jsonl": read_jsonl}
 
 
@@ -92,8 +91,7 @@ class FolderShelf:
 
     def publish(self, manifest: Manifest) -> Path:
         """Put the manifest to the tables and the whole in its place; a dataset that stood there goes. Raises DatasetError."""
-        digits = manifest.digest.partition(":")[2]
-        out = self._out or self._home / digits[:NAME_DIGITS]
+        out = self._out or self._home / short(manifest.digest)
         with mapped(out):
             written = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
             (self._folder / MANIFEST).write_bytes(written + b"\n")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from twin.digest import PREFIX
+from twin.digest import DIGITS, short
 from twin.drivers.vllm.models import Models, Served
 from twin.errors import TrainingError, TwinError
 from twin.model.adapter import read_adapter
@@ -22,7 +22,6 @@ from twin.model.folder import RECORD, record_of
 from twin.model.samples import DAY, Sample, read_samples
 from twin.records import Artifact
 
-DIGITS = 12  # of a digest, in names and folders
 _SERVED = re.compile(rf"adapter-[0-9a-f]{{{DIGITS}}}")
 
 
@@ -46,7 +45,7 @@ class Wanted:
 
 def served_name(digest: str) -> str:
     """By which a vLLM serves the adapter of this digest."""
-    return f"adapter-{digest.removeprefix(PREFIX)[:DIGITS]}"
+    return f"adapter-{short(digest)}"
 
 
 def is_served_name(name: str) -> bool:
@@ -56,7 +55,7 @@ def is_served_name(name: str) -> bool:
 
 async def fetched(artifact: Artifact, store: Store, folder: Path) -> Path:
     """The adapter's folder below `folder`, named after its digest, verified. Raises ArtifactError and TrainingError."""
-    here = folder / artifact.digest.removeprefix(PREFIX)[:DIGITS]
+    here = folder / short(artifact.digest)
     if not (here / RECORD).is_file():
         await store.get(artifact, here)
     await asyncio.to_thread(read_adapter, here, artifact.digest)
