@@ -9,7 +9,7 @@ import yaml
 
 from tools.charts import helm
 from tools.charts.conform import wrong
-from tools.charts.environments import ENVIRONMENTS, differences, overriding
+from tools.charts.environments import DIFFERENCES, ENVIRONMENTS, overriding
 from tools.charts.helm import HelmError
 from tools.charts.platform import PLATFORM, ArgoError, applications, kinds, manifests, own, plain, platform
 from tools.render import ROOT
@@ -310,7 +310,7 @@ def test_a_parameter_that_no_element_has_is_refused_by_argo_cd(tmp_path):
 
 
 def test_an_environments_file_with_a_release_is_refused(tmp_path):
-    shutil.copytree(differences(), tmp_path / "envs")
+    shutil.copytree(DIFFERENCES, tmp_path / "envs")
     assert overriding(tmp_path / "envs") == []
     (tmp_path / "envs" / "staging" / "qdrant.yaml").write_text("release: {id: 2026-11-20.1}\n")
     assert overriding(tmp_path / "envs") == ["staging/qdrant.yaml"]
@@ -318,7 +318,7 @@ def test_an_environments_file_with_a_release_is_refused(tmp_path):
 
 def test_what_all_components_share_is_global_alone():
     for environment in ENVIRONMENTS:
-        assert list(yaml.safe_load((differences() / f"{environment}.yaml").read_text())) == ["global"]
+        assert list(yaml.safe_load((DIFFERENCES / f"{environment}.yaml").read_text())) == ["global"]
 
 
 def test_plain_yaml_leaves_value_files_out(tmp_path):

@@ -16,7 +16,7 @@ def plain() -> Render:
 
 
 def test_it_is_in_an_environment_only_where_that_has_values_for_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(environments, "differences", lambda: tmp_path)
+    monkeypatch.setattr(environments, "DIFFERENCES", tmp_path)
     assert CHART not in {one.name for one in environments.components()}
     (tmp_path / "staging").mkdir()
     (tmp_path / "staging" / "mongodb.yaml").touch()
